@@ -37,7 +37,6 @@ impl Reason {
 
 /// Ends the virtual machine with `reason`; on real hardware, or under QEMU
 /// without the exit device (`run --no-exit`), stops this CPU for good.
-#[cfg(any(target_os = "none", target_os = "uefi"))]
 pub fn leave(reason: Reason) -> ! {
     use x86_64::instructions::{hlt, interrupts, port::PortWriteOnly};
     // SAFETY: the port belongs to isa-debug-exit where that exists and to
