@@ -4,12 +4,14 @@
 //! - [`events`]: machine-readable lines on QEMU's debug console
 //! - [`exit`]: how a kernel ends the virtual machine, and with which code
 //! - [`cmdline`]: the `key=value` command line the loader hands over
+//! - [`cases`]: test kernels that run one case of many
 //!
 //! Kernels, the loader and `xtask` all depend on it, so both ends of each
 //! channel are defined once.
 
 #![cfg_attr(not(test), no_std)]
 
+pub mod cases;
 pub mod cmdline;
 pub mod events;
 pub mod exit;
