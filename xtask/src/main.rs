@@ -1,2 +1,61 @@
-//! xtask
-fn main() {}
+//! `cargo xtask`: the one host tool of the project.
+//!
+//! This file only reads the command line and dispatches; each subcommand has a
+//! file of its name under [`cmd`]. What they share:
+//!
+//! - [`workspace`], [`toolchain`], [`build`]: from sources to kernel files
+//! - [`boot`]: what a kernel is booted from (configuration, archive, image)
+//! - [`qemu`]: one run of the emulator, start to end
+//! - [`trial`]: a boot prepared, run and judged
+//! - [`verdict`], [`symbolise`]: what a run's outcome means
+//! - [`process`], [`ui`]: child processes and progress
+
+#![allow(dead_code)] // until the remaining subcommands use it
+
+mod boot;
+mod build;
+mod cmd;
+mod host;
+mod machine;
+mod process;
+mod qemu;
+mod symbolise;
+mod toolchain;
+mod trial;
+mod ui;
+mod verdict;
+mod workspace;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Builds, boots, tests and explains the Myria kernels.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    /// Where the bare-metal Rust targets come from.
+    #[arg(long, global = true, value_enum, env = "MYRIA_TOOLCHAIN", default_value = "auto")]
+    toolchain: toolchain::Choice,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Run(cmd::run::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = process::catch_signals().and_then(|()| match cli.command {
+        Command::Run(args) => cmd::run::main(&args, cli.toolchain),
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(_) if process::interrupted() => ExitCode::from(process::INTERRUPTED_STATUS),
+        Err(error) => {
+            ui::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The subcommands, one file each. `Args` is what clap parses, `main` does the
+//! work and says with which status xtask exits.
+
+pub mod run;

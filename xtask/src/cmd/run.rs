@@ -1,0 +1,139 @@
+//! `cargo xtask run`: builds a milestone, boots it, and says what came of it.
+
+use crate::{
+    boot::config,
+    build::{Builder, Profile, Refused},
+    host,
+    machine::{Cpu, Memory},
+    process,
+    qemu::session::Limits,
+    symbolise::Symbols,
+    toolchain::{Choice, Toolchain},
+    trial::{Guest, Outcome, Trial},
+    ui::{self, Paint},
+    verdict::Verdict,
+    workspace::{Milestone, Workspace},
+};
+use anyhow::Result;
+use std::{io::stdout, process::ExitCode, time::Duration};
+
+/// Builds a milestone's kernel and boots it in QEMU.
+///
+/// The exit status is 0 only if the kernel completed: it ran its checks, none
+/// failed, and it ended with this run's nonce.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The milestone: m0, m1, m2
+    milestone: String,
+    /// The way to boot [default: limine where one is found, else uefi]
+    #[arg(long, value_enum)]
+    boot: Option<Way>,
+    /// Build optimised, with debug information (the default)
+    #[arg(long, conflicts_with = "debug")]
+    release: bool,
+    /// Build without optimisation
+    #[arg(long)]
+    debug: bool,
+    /// Main memory, such as 256M or 3G
+    #[arg(long, default_value = "256M")]
+    memory: Memory,
+    /// QEMU's CPU model, such as qemu64 or max
+    #[arg(long, default_value = "max")]
+    cpu: Cpu,
+    /// Stop after so many seconds [default: 30, by firmware 120, more on a busy machine]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    timeout: Option<u64>,
+    /// Keep QEMU after the kernel's end, with serial going both ways; end with Ctrl-C
+    #[arg(long)]
+    no_exit: bool,
+    /// Options for the kernel's command line
+    #[arg(last = true)]
+    kernel_options: Vec<String>,
+}
+
+/// The ways to boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Way {
+    /// QEMU starts our loader: no firmware, well under a second
+    Fast,
+}
+
+impl Way {
+    /// How long a boot may take on an idle machine: many times what it takes.
+    pub fn time_limit(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Fast => 30,
+        })
+    }
+}
+
+pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
+    // Mistakes in the arguments come before any work.
+    let cmdline = config::join_arguments(args.kernel_options.iter().map(String::as_str))?;
+    let workspace = Workspace::load()?;
+    let milestone = workspace.milestone(&args.milestone)?;
+    let way = args.boot.unwrap_or(Way::Fast);
+
+    let toolchain = Toolchain::prepare(choice, &workspace)?;
+    let builder = Builder { workspace: &workspace, toolchain: &toolchain };
+    let trial = match prepare(args, &milestone, &cmdline, way, builder) {
+        Ok(trial) => trial,
+        Err(error) => match error.downcast::<Refused>() {
+            Ok(Refused { what }) => {
+                let outcome = Outcome::without_run(Verdict::BuildError { what });
+                return Ok(conclude(&milestone, &outcome, &Symbols::none()));
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    let limit = match args.timeout {
+        Some(seconds) => Some(Duration::from_secs(seconds)),
+        None if args.no_exit => None,
+        None => Some(host::scaled(way.time_limit())),
+    };
+    let limits = Limits { time: limit, interactive: args.no_exit };
+    let outcome = trial.run(&limits, &mut stdout().lock())?;
+    Ok(conclude(&milestone, &outcome, &trial.symbols(&workspace.root)?))
+}
+
+/// Builds what is to be booted.
+fn prepare(
+    args: &Args,
+    milestone: &Milestone,
+    cmdline: &str,
+    way: Way,
+    builder: Builder,
+) -> Result<Trial> {
+    let profile = if args.debug { Profile::Debug } else { Profile::Release };
+    let kernel = builder.kernel(&milestone.package, profile)?;
+    let guest = Guest {
+        title: &format!("Myria {}", milestone.name),
+        kernel: &kernel,
+        cmdline,
+        modules: &[],
+    };
+    let mut trial = match way {
+        Way::Fast => Trial::fast(&guest, &builder.loader_pvh()?, args.memory, args.cpu.clone())?,
+    };
+    trial.launch.exit_device = !args.no_exit;
+    Ok(trial)
+}
+
+/// Prints the verdict and turns it into an exit status.
+fn conclude(milestone: &Milestone, outcome: &Outcome, symbols: &Symbols) -> ExitCode {
+    let verdict = &outcome.verdict;
+    if outcome.serial.ends_with(|c| c != '\n') {
+        println!();
+    }
+    for line in verdict.details(symbols) {
+        println!("    {line}");
+    }
+    let paint = if verdict.is_complete() { Paint::Good } else { Paint::Bad };
+    let headline = paint.on_stdout(verdict.headline(symbols));
+    println!("{}: {headline} ({})", milestone.name, ui::seconds(outcome.elapsed));
+    match verdict {
+        Verdict::Complete { .. } => ExitCode::SUCCESS,
+        Verdict::Interrupted => ExitCode::from(process::INTERRUPTED_STATUS),
+        _ => ExitCode::FAILURE,
+    }
+}

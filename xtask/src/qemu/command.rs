@@ -1,0 +1,165 @@
+//! The virtual machine as QEMU command line options.
+
+use crate::machine::{Cpu, Memory};
+use shared::{events, exit};
+use std::{
+    ffi::{OsStr, OsString},
+    os::fd::RawFd,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A machine and what it boots.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    pub memory: Memory,
+    pub cpu: Cpu,
+    pub medium: Medium,
+    /// Whether the kernel can end QEMU.
+    pub exit_device: bool,
+    /// Where QEMU shall log interrupts and resets.
+    pub interrupt_log: Option<PathBuf>,
+}
+
+/// What the machine boots from.
+#[derive(Clone, Debug)]
+pub enum Medium {
+    /// QEMU starts our PVH loader itself; everything else is in the archive.
+    Archive { loader: PathBuf, archive: PathBuf },
+    /// UEFI firmware boots an image.
+    Image { firmware: Firmware, image: PathBuf, attached: Attached },
+}
+
+/// UEFI firmware.
+#[derive(Clone, Debug)]
+pub struct Firmware {
+    /// The program, never written.
+    pub code: PathBuf,
+    /// Its variables: a copy for this run alone.
+    pub variables: PathBuf,
+}
+
+/// How the machine sees an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attached {
+    /// As a virtio hard disk.
+    Disk,
+    /// As a CD in a SATA drive.
+    Cd,
+    /// As a USB stick.
+    Usb,
+}
+
+/// File descriptors that QEMU inherits.
+pub struct Channels {
+    pub events: RawFd,
+    pub monitor: RawFd,
+}
+
+/// The command that starts `launch`. Serial is QEMU's standard input and output.
+pub fn command(launch: &Launch, channels: &Channels) -> Command {
+    let mut command = Command::new(super::program());
+    // TCG behaves the same on every host, and needs no rights.
+    command.args(["-machine", "q35", "-accel", "tcg"]);
+    command.args(["-nodefaults", "-vga", "none", "-display", "none"]);
+    // A reset, such as a triple fault causes, ends QEMU.
+    command.arg("-no-reboot");
+    command.arg("-cpu").arg(launch.cpu.to_string());
+    command.arg("-m").arg(launch.memory.to_string());
+    command.args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]);
+    command.arg("-chardev").arg(format!("socket,id=events,fd={}", channels.events));
+    command.arg("-device");
+    command.arg(format!("isa-debugcon,iobase={:#x},chardev=events", events::PORT));
+    command.arg("-chardev").arg(format!("socket,id=monitor,fd={}", channels.monitor));
+    command.args(["-mon", "chardev=monitor,mode=control"]);
+    if launch.exit_device {
+        command.arg("-device");
+        command.arg(format!("isa-debug-exit,iobase={:#x},iosize=0x04", exit::PORT));
+    }
+    if let Some(log) = &launch.interrupt_log {
+        command.args(["-d", "int,cpu_reset", "-D"]).arg(log);
+    }
+    match &launch.medium {
+        Medium::Archive { loader, archive } => {
+            command.arg("-kernel").arg(loader).arg("-initrd").arg(archive);
+        }
+        Medium::Image { firmware, image, attached } => {
+            add_flash(&mut command, 0, &firmware.code, true);
+            add_flash(&mut command, 1, &firmware.variables, false);
+            add_image(&mut command, image, *attached);
+        }
+    }
+    command
+}
+
+fn add_flash(command: &mut Command, unit: u8, file: &Path, read_only: bool) {
+    let read_only = if read_only { "on" } else { "off" };
+    let options = format!("if=pflash,unit={unit},format=raw,readonly={read_only},file=");
+    command.arg("-drive").arg(with_path(&options, file));
+}
+
+fn add_image(command: &mut Command, image: &Path, attached: Attached) {
+    let options = "if=none,id=boot,format=raw,readonly=on,file=";
+    command.arg("-drive").arg(with_path(options, image));
+    match attached {
+        Attached::Disk => command.args(["-device", "virtio-blk-pci,drive=boot,bootindex=0"]),
+        Attached::Cd => command.args(["-device", "ide-cd,bus=ide.0,drive=boot,bootindex=0"]),
+        Attached::Usb => {
+            command.args(["-device", "qemu-xhci", "-device", "usb-storage,drive=boot,bootindex=0"])
+        }
+    };
+}
+
+/// `options` followed by a path; QEMU reads a comma in a value as two.
+fn with_path(options: &str, path: &Path) -> OsString {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut bytes = options.as_bytes().to_vec();
+    for &byte in path.as_os_str().as_bytes() {
+        bytes.push(byte);
+        if byte == b',' {
+            bytes.push(b',');
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+/// The command for people: what they could paste into a shell.
+pub fn shown(command: &Command) -> String {
+    let quote = |word: &OsStr| {
+        let word = word.to_string_lossy();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=,.:/+".contains(c);
+        if word.chars().all(plain) { word.into_owned() } else { format!("'{word}'") }
+    };
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(quote).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch(medium: Medium) -> Launch {
+        Launch {
+            memory: "256M".parse().expect("a size"),
+            cpu: "max".parse().expect("a model"),
+            medium,
+            exit_device: true,
+            interrupt_log: None,
+        }
+    }
+
+    #[test]
+    fn never_asks_for_hardware_virtualisation() {
+        let medium = Medium::Archive { loader: "l".into(), archive: "a".into() };
+        let channels = Channels { events: 3, monitor: 4 };
+        let text = shown(&command(&launch(medium), &channels));
+        assert!(text.contains("-accel tcg") && !text.contains("kvm"), "{text}");
+        assert!(text.contains("isa-debug-exit,iobase=0xf4"), "{text}");
+        assert!(text.ends_with("-kernel l -initrd a"), "{text}");
+    }
+
+    #[test]
+    fn a_comma_in_a_path_stays_one_value() {
+        assert_eq!(with_path("file=", Path::new("/a,b/c")), "file=/a,,b/c");
+    }
+}

@@ -1,0 +1,291 @@
+//! A running QEMU: reads its channels, keeps its limits, and hands back what
+//! could be observed, without judging it.
+
+use super::{
+    command::{self, Channels, Launch},
+    monitor::{CpuState, Monitor, Shutdown},
+};
+use crate::process::{Group, Running, interrupted};
+use anyhow::{Context, Result};
+use std::{
+    io::{Read, Write},
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::{net::UnixStream, process::CommandExt},
+    },
+    process::Stdio,
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What is kept of each channel at most. A kernel's whole output is a few KiB.
+const KEPT_BYTES: usize = 4 << 20;
+/// How often limits are looked at while nothing happens.
+const TICK: Duration = Duration::from_millis(100);
+/// The largest interrupt log allowed to grow.
+const LOG_BYTES_MAX: u64 = 1 << 30;
+
+/// How long and how a run may go on.
+pub struct Limits {
+    /// Wall-clock time, if limited.
+    pub time: Option<Duration>,
+    /// Whether a person sits at the serial console: it takes their input, and
+    /// its output is not limited.
+    pub interactive: bool,
+}
+
+/// What was observed of one run.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    pub ending: Ending,
+    /// Serial output, up to a limit.
+    pub serial: String,
+    /// Lines of the debug console, up to a limit.
+    pub events: Vec<String>,
+    /// QEMU's own messages.
+    pub stderr: String,
+    pub elapsed: Duration,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// QEMU ended by itself, with an exit status unless a signal killed it.
+    Exited { status: Option<i32>, shutdown: Option<Shutdown> },
+    /// It was still running at the time limit.
+    TimedOut { limit: Duration, cpu: Option<CpuState> },
+    /// It wrote more than anybody would read.
+    Flooded { channel: &'static str, limit: usize },
+    /// Someone asked xtask to stop.
+    Interrupted,
+}
+
+/// Why QEMU did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// There is no such program.
+    Missing,
+    /// The system refused.
+    Failed(anyhow::Error),
+}
+
+/// A piece of output.
+enum Message {
+    Bytes(Channel, Vec<u8>),
+    Closed,
+}
+
+#[derive(Clone, Copy)]
+enum Channel {
+    Serial,
+    Events,
+    Errors,
+}
+
+/// Runs `launch` to its end. `console` gets serial output as it comes.
+pub fn run(
+    launch: &Launch,
+    limits: &Limits,
+    console: &mut dyn Write,
+) -> Result<Observed, StartError> {
+    let start = Instant::now();
+    let (running, monitor, messages) = spawn(launch, limits.interactive)?;
+    let session = Session { running, monitor, output: Default::default(), start };
+    session.follow(launch, limits, &messages, console).map_err(StartError::Failed)
+}
+
+/// Starts QEMU with a reader for each of its three channels.
+fn spawn(
+    launch: &Launch,
+    interactive: bool,
+) -> Result<(Running, Monitor, Receiver<Message>), StartError> {
+    let failed = |error: std::io::Error| StartError::Failed(error.into());
+    let (events, qemu_events) = UnixStream::pair().map_err(failed)?;
+    let (monitor, qemu_monitor) = UnixStream::pair().map_err(failed)?;
+    let monitor = Monitor::new(monitor).map_err(failed)?;
+    let channels = Channels { events: qemu_events.as_raw_fd(), monitor: qemu_monitor.as_raw_fd() };
+    let mut command = command::command(launch, &channels);
+    let stdin = if interactive { Stdio::piped() } else { Stdio::null() };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let inherit = move || {
+        for socket in [&qemu_events, &qemu_monitor] {
+            rustix::io::fcntl_setfd(socket.as_fd(), rustix::io::FdFlags::empty())?;
+        }
+        Ok(())
+    };
+    // SAFETY: the hook runs between fork and exec, where only async-signal-safe
+    // calls are allowed: it makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(inherit) };
+    let mut running = Running::start(&mut command, Group::Own).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            StartError::Missing
+        } else {
+            failed(error)
+        }
+    })?;
+    // With the command go our copies of QEMU's ends: their closing is QEMU's.
+    drop(command);
+    // A bounded queue slows down a guest that writes faster than we read.
+    let (sender, messages) = sync_channel(64);
+    let pipes = running.pipes();
+    read_in_background(pipes.stdout.take(), Channel::Serial, &sender);
+    read_in_background(pipes.stderr.take(), Channel::Errors, &sender);
+    read_in_background(Some(events), Channel::Events, &sender);
+    if let Some(stdin) = pipes.stdin.take() {
+        pass_on_input(stdin);
+    }
+    Ok((running, monitor, messages))
+}
+
+fn read_in_background(
+    source: Option<impl Read + Send + 'static>,
+    channel: Channel,
+    sender: &SyncSender<Message>,
+) {
+    let sender = sender.clone();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        if let Some(mut source) = source {
+            // An error is the channel's end as well. So is a receiver that is gone.
+            while let Ok(count @ 1..) = source.read(&mut buffer) {
+                if sender.send(Message::Bytes(channel, buffer[..count].to_vec())).is_err() {
+                    return;
+                }
+            }
+        }
+        let _ = sender.send(Message::Closed);
+    });
+}
+
+/// Copies what is typed to the serial console. The thread ends with xtask: it
+/// waits for a person.
+fn pass_on_input(mut console: impl Write + Send + 'static) {
+    thread::spawn(move || {
+        let mut buffer = [0; 256];
+        while let Ok(count @ 1..) = std::io::stdin().read(&mut buffer) {
+            if console.write_all(&buffer[..count]).and_then(|()| console.flush()).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// A running QEMU and what it has said so far.
+struct Session {
+    running: Running,
+    monitor: Monitor,
+    output: Output,
+    start: Instant,
+}
+
+#[derive(Default)]
+struct Output {
+    serial: Vec<u8>,
+    events: Vec<u8>,
+    errors: Vec<u8>,
+}
+
+impl Session {
+    fn follow(
+        mut self,
+        launch: &Launch,
+        limits: &Limits,
+        messages: &Receiver<Message>,
+        console: &mut dyn Write,
+    ) -> Result<Observed> {
+        let mut open = 3;
+        let ending = loop {
+            match messages.recv_timeout(self.until_next_look(limits)) {
+                Ok(Message::Bytes(channel, bytes)) => {
+                    if let Channel::Serial = channel {
+                        console.write_all(&bytes).and_then(|()| console.flush())?;
+                    }
+                    if let Some(flooded) = self.output.keep(channel, &bytes, limits.interactive) {
+                        break flooded;
+                    }
+                }
+                Ok(Message::Closed) => open -= 1,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => open = 0,
+            }
+            if interrupted() {
+                break Ending::Interrupted;
+            }
+            if open == 0 {
+                let status = self.running.wait().context("cannot wait for QEMU")?;
+                break Ending::Exited { status: status.code(), shutdown: None };
+            }
+            if let Some(limit) = limits.time.filter(|limit| self.start.elapsed() >= *limit) {
+                break Ending::TimedOut { limit, cpu: self.monitor.stop_and_inspect() };
+            }
+            let log = launch.interrupt_log.as_deref().and_then(|path| path.metadata().ok());
+            if log.is_some_and(|log| log.len() > LOG_BYTES_MAX) {
+                break Ending::Flooded {
+                    channel: "the interrupt log",
+                    limit: LOG_BYTES_MAX as usize,
+                };
+            }
+        };
+        Ok(self.finish(ending))
+    }
+
+    /// How long to wait for output before the limits are looked at again.
+    fn until_next_look(&self, limits: &Limits) -> Duration {
+        let left = limits.time.map(|limit| limit.saturating_sub(self.start.elapsed()));
+        left.map_or(TICK, |left| left.min(TICK))
+    }
+
+    fn finish(self, ending: Ending) -> Observed {
+        let elapsed = self.start.elapsed();
+        // Dropping kills whatever still runs.
+        drop(self.running);
+        let ending = match ending {
+            Ending::Exited { status, .. } => {
+                Ending::Exited { status, shutdown: self.monitor.shutdown_reason() }
+            }
+            other => other,
+        };
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Observed {
+            ending,
+            serial: text(self.output.serial),
+            events: text(self.output.events).lines().map(str::to_owned).collect(),
+            stderr: text(self.output.errors),
+            elapsed,
+        }
+    }
+}
+
+impl Output {
+    /// Appends output to what is kept of its channel; tells when that is too much.
+    fn keep(&mut self, channel: Channel, bytes: &[u8], interactive: bool) -> Option<Ending> {
+        let (kept, name) = match channel {
+            Channel::Serial => (&mut self.serial, "serial"),
+            Channel::Events => (&mut self.events, "the debug console"),
+            Channel::Errors => (&mut self.errors, "QEMU's standard error"),
+        };
+        let room = KEPT_BYTES - kept.len();
+        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let bounded = !(interactive && matches!(channel, Channel::Serial));
+        (bytes.len() > room && bounded)
+            .then_some(Ending::Flooded { channel: name, limit: KEPT_BYTES })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_off_and_told() {
+        let mut output = Output::default();
+        let block = vec![b'x'; KEPT_BYTES];
+        assert_eq!(output.keep(Channel::Serial, &block, false), None);
+        let flooded = output.keep(Channel::Serial, b"y", false);
+        assert_eq!(flooded, Some(Ending::Flooded { channel: "serial", limit: KEPT_BYTES }));
+        assert_eq!(output.serial.len(), KEPT_BYTES);
+        assert_eq!(output.keep(Channel::Serial, b"y", true), None, "a person may read on");
+        assert_eq!(output.serial.len(), KEPT_BYTES);
+    }
+}

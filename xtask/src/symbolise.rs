@@ -1,0 +1,234 @@
+//! From an address to function, file and line, by the debug information of the
+//! kernel (and of the loader, whose addresses lie elsewhere).
+
+use addr2line::Context as Lines;
+use anyhow::{Context, Result};
+use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
+use std::{
+    fmt,
+    ops::Range,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+type Reader = gimli::EndianRcSlice<gimli::LittleEndian>;
+
+/// The symbols of everything that runs in the guest.
+pub struct Symbols {
+    images: Vec<Image>,
+    root: PathBuf,
+}
+
+/// One ELF file.
+struct Image {
+    segments: Vec<Range<u64>>,
+    lines: Lines<Reader>,
+    /// Function symbols by address, for code without line information.
+    functions: Vec<(u64, u64, String)>,
+}
+
+/// A place in the sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The function's name without its hash.
+    pub function: String,
+    /// `file:line`, if known.
+    pub line: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.function)?;
+        match &self.line {
+            Some(line) => write!(f, " ({line})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Symbols {
+    /// Reads the debug information of `files`; paths below `root` are shown
+    /// relative to it.
+    pub fn load(files: &[&Path], root: &Path) -> Result<Self> {
+        let images = files
+            .iter()
+            .map(|file| {
+                Image::load(file)
+                    .with_context(|| format!("cannot read symbols of {}", file.display()))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { images, root: root.to_owned() })
+    }
+
+    /// Symbols of nothing, where nothing ran.
+    pub fn none() -> Self {
+        Self { images: Vec::new(), root: PathBuf::new() }
+    }
+
+    /// The address with its place, for people.
+    pub fn describe(&self, address: u64) -> String {
+        match self.places(address).first() {
+            Some(place) => format!("{address:#018x} {place}"),
+            None => format!("{address:#018x} (no kernel code)"),
+        }
+    }
+
+    /// The place of the instruction at `address`: the innermost inlined
+    /// function first, its callers after it. Empty if it is no known code.
+    pub fn places(&self, address: u64) -> Vec<Place> {
+        let image = self.images.iter().find(|image| image.holds(address));
+        image.map(|image| image.places(address, &self.root)).unwrap_or_default()
+    }
+}
+
+impl Image {
+    fn load(file: &Path) -> Result<Self> {
+        let bytes = std::fs::read(file)?;
+        let elf = object::File::parse(bytes.as_slice())?;
+        let section = |id: gimli::SectionId| -> Result<Reader, gimli::Error> {
+            let data = elf.section_by_name(id.name()).and_then(|section| section.data().ok());
+            Ok(Reader::new(Rc::from(data.unwrap_or_default()), gimli::LittleEndian))
+        };
+        let lines = Lines::from_dwarf(gimli::Dwarf::load(section)?)?;
+        let mut functions: Vec<_> = elf
+            .symbols()
+            .filter(|symbol| symbol.kind() == object::SymbolKind::Text)
+            .filter_map(|symbol| Some((symbol.address(), symbol.size(), symbol.name().ok()?)))
+            .map(|(address, size, name)| {
+                (address, size, addr2line::demangle_auto(name.into(), None).into_owned())
+            })
+            .collect();
+        functions.sort_unstable();
+        let segments = elf
+            .segments()
+            .map(|segment| segment.address()..segment.address().saturating_add(segment.size()))
+            .collect();
+        Ok(Self { segments, lines, functions })
+    }
+
+    fn holds(&self, address: u64) -> bool {
+        self.segments.iter().any(|segment| segment.contains(&address))
+    }
+
+    fn places(&self, address: u64, root: &Path) -> Vec<Place> {
+        let mut places = Vec::new();
+        if let Ok(mut frames) = self.lines.find_frames(address).skip_all_loads() {
+            // A broken entry ends the list; what was found stands.
+            while let Ok(Some(frame)) = frames.next() {
+                let name = frame.function.as_ref().and_then(|name| name.demangle().ok());
+                let line = frame.location.and_then(|location| {
+                    let file = short(location.file?, root);
+                    Some(match location.line {
+                        Some(line) => format!("{file}:{line}"),
+                        None => file,
+                    })
+                });
+                let function = match name {
+                    Some(name) => without_hash(&name).to_owned(),
+                    None => match self.symbol(address) {
+                        Some(name) => name,
+                        None => continue,
+                    },
+                };
+                places.push(Place { function, line });
+            }
+        }
+        if places.is_empty() {
+            places.extend(self.symbol(address).map(|function| Place { function, line: None }));
+        }
+        places
+    }
+
+    /// The last function symbol at or below `address`, unless it ends earlier.
+    fn symbol(&self, address: u64) -> Option<String> {
+        let after = self.functions.partition_point(|(start, _, _)| *start <= address);
+        let (start, size, name) = self.functions.get(after.checked_sub(1)?)?;
+        let inside = *size == 0 || address < start + size;
+        inside.then(|| without_hash(name).to_owned())
+    }
+}
+
+/// A demangled name without the compiler's hash (`::h0123456789abcdef`).
+fn without_hash(name: &str) -> &str {
+    match name.rsplit_once("::h") {
+        Some((rest, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            rest
+        }
+        _ => name,
+    }
+}
+
+/// A source path for people: relative to the workspace, or from the name of the
+/// library on.
+fn short(file: &str, root: &Path) -> String {
+    if let Ok(below) = Path::new(file).strip_prefix(root) {
+        return below.display().to_string();
+    }
+    for (marker, keep) in [("/registry/src/", 1), ("/library/", 0)] {
+        if let Some((_, rest)) = file.split_once(marker) {
+            return rest.splitn(keep + 1, '/').last().unwrap_or(rest).to_owned();
+        }
+    }
+    file.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[inline(never)]
+    fn known_function(n: u64) -> u64 {
+        std::hint::black_box(n) + 1
+    }
+
+    /// This test binary is itself an ELF file with debug information.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn finds_function_and_line_of_a_known_address() {
+        let own = std::env::current_exe().expect("own path");
+        let bytes = std::fs::read(&own).expect("own file");
+        let elf = object::File::parse(bytes.as_slice()).expect("own ELF");
+        let address = elf
+            .symbols()
+            .find(|symbol| symbol.name().is_ok_and(|name| name.contains("known_function")))
+            .expect("symbol of known_function")
+            .address();
+        assert_eq!(known_function(1), 2);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("workspace");
+        let symbols = Symbols::load(&[&own], root).expect("own symbols");
+        let places = symbols.places(address);
+        let place = places.first().expect("a place");
+        assert!(place.function.ends_with("known_function"), "{place}");
+        let line = place.line.as_deref().expect("a line");
+        assert!(line.contains("src/symbolise.rs:"), "{line}");
+    }
+
+    #[test]
+    fn an_address_outside_has_no_place() {
+        let own = std::env::current_exe().expect("own path");
+        let symbols = Symbols::load(&[&own], Path::new("/")).expect("own symbols");
+        assert_eq!(symbols.places(u64::MAX), []);
+        assert_eq!(symbols.describe(u64::MAX), "0xffffffffffffffff (no kernel code)");
+    }
+
+    #[test]
+    fn paths_are_shortened() {
+        let root = Path::new("/w/myria");
+        assert_eq!(short("/w/myria/m0-boot/src/main.rs", root), "m0-boot/src/main.rs");
+        assert_eq!(
+            short("/h/.cargo/registry/src/index-1/spin-0.12.0/src/once.rs", root),
+            "spin-0.12.0/src/once.rs"
+        );
+        assert_eq!(
+            short("/rustc/abc/library/core/src/panicking.rs", root),
+            "core/src/panicking.rs"
+        );
+        assert_eq!(short("relative.rs", root), "relative.rs");
+    }
+
+    #[test]
+    fn hashes_are_dropped() {
+        assert_eq!(without_hash("a::b::h0123456789abcdef"), "a::b");
+        assert_eq!(without_hash("a::help"), "a::help");
+    }
+}

@@ -1,0 +1,99 @@
+//! The workspace as cargo sees it: where it lies, its packages, and which of
+//! them are milestones.
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::{Metadata, MetadataCommand};
+use std::path::{Path, PathBuf};
+
+/// The workspace.
+pub struct Workspace {
+    /// The folder of the root `Cargo.toml`.
+    pub root: PathBuf,
+    /// Cargo's target directory (`CARGO_TARGET_DIR` respected).
+    pub target: PathBuf,
+    /// What `cargo metadata` says of the members.
+    pub metadata: Metadata,
+}
+
+/// One bootable step of the course.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Milestone {
+    /// What people type: `m2`.
+    pub name: String,
+    /// The package and its binary: `m2-usermode`.
+    pub package: String,
+}
+
+impl Workspace {
+    /// Asks cargo about the workspace that xtask was built from.
+    pub fn load() -> Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        let metadata = MetadataCommand::new()
+            .manifest_path(manifest)
+            .no_deps()
+            .exec()
+            .context("cannot read the workspace with `cargo metadata`")?;
+        Ok(Self {
+            root: metadata.workspace_root.clone().into(),
+            target: metadata.target_directory.clone().into(),
+            metadata,
+        })
+    }
+
+    /// The names of all members.
+    pub fn packages(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self
+            .metadata
+            .workspace_packages()
+            .iter()
+            .map(|package| package.name.as_str())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// All milestones, in the order of the course.
+    pub fn milestones(&self) -> Vec<Milestone> {
+        let mut found: Vec<(u32, Milestone)> =
+            self.packages().into_iter().filter_map(Milestone::from_package).collect();
+        found.sort_by_key(|(number, _)| *number);
+        found.into_iter().map(|(_, milestone)| milestone).collect()
+    }
+
+    /// The milestone that people call `name`.
+    ///
+    /// # Errors
+    /// If there is none; the error lists those there are.
+    pub fn milestone(&self, name: &str) -> Result<Milestone> {
+        let all = self.milestones();
+        if let Some(found) = all.iter().find(|one| one.name == name || one.package == name) {
+            return Ok(found.clone());
+        }
+        let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
+        bail!("there is no milestone `{name}`; there are {}", names.join(", "))
+    }
+}
+
+impl Milestone {
+    /// The milestone's number and itself, if the package's name is `m<digits>-…`.
+    pub fn from_package(package: &str) -> Option<(u32, Self)> {
+        let (name, rest) = package.split_once('-')?;
+        let number = name.strip_prefix('m')?.parse().ok()?;
+        let wanted = !rest.is_empty() && format!("m{number}") == name;
+        wanted.then(|| (number, Self { name: name.to_owned(), package: package.to_owned() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milestones_are_recognised_by_name() {
+        let (number, found) = Milestone::from_package("m12-disk").expect("a milestone");
+        assert_eq!((number, found.name.as_str()), (12, "m12"));
+        for other in ["shared", "xtask", "m-boot", "m1", "mx-boot", "m1-", "m01-boot", "m+1-boot"] {
+            assert_eq!(Milestone::from_package(other), None, "{other}");
+        }
+    }
+}
