@@ -15,6 +15,7 @@
 mod boot;
 mod build;
 mod cmd;
+mod firmware;
 mod host;
 mod machine;
 mod process;
@@ -43,12 +44,14 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Run(cmd::run::Args),
+    Image(cmd::image::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = process::catch_signals().and_then(|()| match cli.command {
         Command::Run(args) => cmd::run::main(&args, cli.toolchain),
+        Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {
         Ok(code) => code,

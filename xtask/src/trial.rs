@@ -2,11 +2,11 @@
 //! by a second run with QEMU's interrupt log.
 
 use crate::{
-    boot::{self, Module, archive, config},
+    boot::{self, Module, archive, config, image},
     machine::{Cpu, Memory},
     qemu::{
         self,
-        command::{Launch, Medium},
+        command::{Attached, Firmware, Launch, Medium},
         interrupt_log,
         session::{self, Ending, Limits, Observed, StartError},
     },
@@ -61,6 +61,26 @@ impl Trial {
         let launch = Launch { memory, cpu, medium, exit_device: true, interrupt_log: None };
         let elves = vec![guest.kernel.to_owned(), loader.to_owned()];
         Ok(Self { launch, nonce, elves, folder })
+    }
+
+    /// Prepares a boot of an image through UEFI `firmware`, which starts `program`
+    /// on it.
+    pub fn image(
+        guest: &Guest,
+        program: &Path,
+        firmware: &Firmware,
+        attached: Attached,
+        memory: Memory,
+        cpu: Cpu,
+    ) -> Result<Self> {
+        let nonce = fresh_nonce();
+        let folder = temporary_folder()?;
+        let image = folder.path().join("boot.iso");
+        image::write(guest.files(Some(&nonce))?, program, &image)?;
+        let firmware = firmware.with_own_variables(folder.path())?;
+        let medium = Medium::Image { firmware, image, attached };
+        let launch = Launch { memory, cpu, medium, exit_device: true, interrupt_log: None };
+        Ok(Self { launch, nonce, elves: vec![guest.kernel.to_owned()], folder })
     }
 
     /// Runs the machine and judges what it did. `console` gets serial output as

@@ -75,6 +75,11 @@ impl Workspace {
 }
 
 impl Milestone {
+    /// What a boot loader calls it.
+    pub fn title(&self) -> String {
+        format!("Myria {}", self.name)
+    }
+
     /// The milestone's number and itself, if the package's name is `m<digits>-…`.
     pub fn from_package(package: &str) -> Option<(u32, Self)> {
         let (name, rest) = package.split_once('-')?;

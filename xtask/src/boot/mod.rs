@@ -3,6 +3,10 @@
 
 pub mod archive;
 pub mod config;
+pub mod esp;
+pub mod gpt;
+pub mod image;
+pub mod iso;
 
 /// A file that the loader hands to the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]

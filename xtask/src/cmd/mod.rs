@@ -1,4 +1,5 @@
 //! The subcommands, one file each. `Args` is what clap parses, `main` does the
 //! work and says with which status xtask exits.
 
+pub mod image;
 pub mod run;

@@ -3,10 +3,10 @@
 use crate::{
     boot::config,
     build::{Builder, Profile, Refused},
-    host,
+    firmware, host,
     machine::{Cpu, Memory},
     process,
-    qemu::session::Limits,
+    qemu::{command::Attached, session::Limits},
     symbolise::Symbols,
     toolchain::{Choice, Toolchain},
     trial::{Guest, Outcome, Trial},
@@ -14,8 +14,8 @@ use crate::{
     verdict::Verdict,
     workspace::{Milestone, Workspace},
 };
-use anyhow::Result;
-use std::{io::stdout, process::ExitCode, time::Duration};
+use anyhow::{Context, Result};
+use std::{fmt, io::stdout, path::Path, process::ExitCode, time::Duration};
 
 /// Builds a milestone's kernel and boots it in QEMU.
 ///
@@ -56,6 +56,10 @@ pub struct Args {
 pub enum Way {
     /// QEMU starts our loader: no firmware, well under a second
     Fast,
+    /// UEFI firmware starts our loader from the image that `image` writes
+    Uefi,
+    /// As uefi, with Limine in place of our loader
+    Limine,
 }
 
 impl Way {
@@ -63,6 +67,28 @@ impl Way {
     pub fn time_limit(self) -> Duration {
         Duration::from_secs(match self {
             Self::Fast => 30,
+            Self::Uefi | Self::Limine => 120,
+        })
+    }
+
+    /// The way that was asked for, or the default, with the reason.
+    fn choose(asked: Option<Self>) -> Result<(Self, String)> {
+        Ok(match asked {
+            Some(way) => (way, "as asked for".to_owned()),
+            None => match firmware::find_limine()? {
+                Some(program) => (Self::Limine, format!("because there is {}", program.display())),
+                None => (Self::Uefi, format!("because {}", firmware::no_limine())),
+            },
+        })
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fast => "fast",
+            Self::Uefi => "uefi",
+            Self::Limine => "limine",
         })
     }
 }
@@ -72,7 +98,8 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let cmdline = config::join_arguments(args.kernel_options.iter().map(String::as_str))?;
     let workspace = Workspace::load()?;
     let milestone = workspace.milestone(&args.milestone)?;
-    let way = args.boot.unwrap_or(Way::Fast);
+    let (way, reason) = Way::choose(args.boot)?;
+    println!("boot: {way}, {reason}");
 
     let toolchain = Toolchain::prepare(choice, &workspace)?;
     let builder = Builder { workspace: &workspace, toolchain: &toolchain };
@@ -106,14 +133,16 @@ fn prepare(
 ) -> Result<Trial> {
     let profile = if args.debug { Profile::Debug } else { Profile::Release };
     let kernel = builder.kernel(&milestone.package, profile)?;
-    let guest = Guest {
-        title: &format!("Myria {}", milestone.name),
-        kernel: &kernel,
-        cmdline,
-        modules: &[],
+    let guest = Guest { title: &milestone.title(), kernel: &kernel, cmdline, modules: &[] };
+    let (memory, cpu) = (args.memory, args.cpu.clone());
+    let by_firmware = |program: &Path| {
+        let firmware = firmware::find()?.context("there is no UEFI firmware")?;
+        Trial::image(&guest, program, &firmware, Attached::Disk, memory, cpu.clone())
     };
     let mut trial = match way {
-        Way::Fast => Trial::fast(&guest, &builder.loader_pvh()?, args.memory, args.cpu.clone())?,
+        Way::Fast => Trial::fast(&guest, &builder.loader_pvh()?, memory, cpu.clone())?,
+        Way::Uefi => by_firmware(&builder.loader_uefi()?)?,
+        Way::Limine => by_firmware(&firmware::find_limine()?.with_context(firmware::no_limine)?)?,
     };
     trial.launch.exit_device = !args.no_exit;
     Ok(trial)
