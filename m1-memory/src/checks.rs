@@ -1,0 +1,123 @@
+//! What M1 shows about itself at the end of its boot: each function tries a
+//! property on the running kernel and says what it found instead.
+
+use crate::frames::bitmap::FrameError;
+use crate::frames::{self, FrameAllocator, KernelFrames};
+use crate::layout::{self, PAGE_BYTES};
+use crate::paging::kernel;
+use crate::stack;
+use crate::{heap, policy};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use arrayvec::ArrayString;
+use core::arch::asm;
+use core::fmt::Write;
+use m0_boot::milestone::ensure;
+use m0_boot::println;
+use shared::events::{self, Event};
+use x86_64::VirtAddr;
+
+/// Why a property does not hold.
+pub type Objection = &'static str;
+
+/// A frame is given out once, and freed once.
+///
+/// # Errors
+/// What the allocator did instead.
+pub fn frames() -> Result<(), Objection> {
+    let before = frames::statistics().used;
+    let first = KernelFrames.allocate().map_err(|_| "no frame to be had")?;
+    let second = KernelFrames.allocate().map_err(|_| "no second frame to be had")?;
+    ensure(first != second, "the same frame was given out twice")?;
+    // SAFETY: both were just allocated and are unused.
+    let (freed, freed_again, freed_second) =
+        unsafe { (KernelFrames.free(first), KernelFrames.free(first), KernelFrames.free(second)) };
+    ensure(freed.is_ok() && freed_second.is_ok(), "an allocated frame could not be freed")?;
+    ensure(freed_again == Err(FrameError::DoubleFree(first)), "a double free was not refused")?;
+    ensure(frames::statistics().used == before, "a frame was lost")
+}
+
+/// The heap grows on demand, keeps what is written, and takes it back.
+///
+/// # Errors
+/// What the heap did instead.
+pub fn heap() -> Result<(), Objection> {
+    const WORDS: u64 = 64 * 1024;
+    let before = heap::statistics();
+    let numbers: Vec<u64> = (0..WORDS).collect();
+    let boxed = Box::new(numbers.iter().sum::<u64>());
+    ensure(*boxed == WORDS * (WORDS - 1) / 2, "512 KiB of numbers lost their values")?;
+    let during = heap::statistics();
+    let grown = during.mapped_bytes > before.mapped_bytes;
+    ensure(grown, "the heap held 512 KiB without growing")?;
+    let in_heap = layout::HEAP.contains(&VirtAddr::from_ptr(numbers.as_ptr()));
+    ensure(in_heap, "the block lies outside the heap's range")?;
+    drop((numbers, boxed));
+    ensure(heap::statistics().used_bytes == before.used_bytes, "freed blocks did not come back")
+}
+
+/// Asking for more memory than there is, is an error that harms nothing.
+///
+/// # Errors
+/// What happened instead.
+pub fn exhaustion() -> Result<(), Objection> {
+    let before = frames::statistics();
+    let mut too_much = Vec::<u8>::new();
+    let beyond_range = (layout::HEAP.end - layout::HEAP.start) as usize + 1;
+    ensure(too_much.try_reserve_exact(beyond_range).is_err(), "more than the heap's range")?;
+    ensure(frames::statistics().used == before.used, "the failed request kept frames")
+}
+
+/// The guard page below the current stack is not mapped, and a fault there would
+/// be explained.
+///
+/// # Errors
+/// What is there instead.
+pub fn guard() -> Result<(), Objection> {
+    let rsp: u64;
+    // SAFETY: only copies a register.
+    unsafe { asm!("mov {}, rsp", out(reg) rsp, options(nomem, nostack, preserves_flags)) };
+    let rsp = VirtAddr::new(rsp);
+    ensure(layout::STACKS.contains(&rsp), "the kernel still runs on the loader's stack")?;
+    let guard = (1..=stack::STACK_PAGES)
+        .map(|pages| rsp.align_down(PAGE_BYTES) - pages * PAGE_BYTES)
+        .find(|&page| kernel::translate(page).is_none())
+        .ok_or("everything below the stack is mapped")?;
+    let explained = policy::diagnose(guard.as_u64()).contains("guard page below kernel stack");
+    ensure(explained, "the guard page is not recognised as one")
+}
+
+/// Prints the mapped regions with their permissions, and emits them as events.
+pub fn print_regions() {
+    kernel::for_each_region(|region| {
+        let name = layout::name_of(region.start);
+        let mut flags = ArrayString::<8>::new();
+        // Five letters always fit.
+        let _ = write!(flags, "{}", region.rights);
+        let (start, last) = (region.start.as_u64(), region.last.as_u64());
+        println!("    {start:#018x}-{last:#018x} {flags} {name}");
+        events::emit(Event::Region { start, end: last.wrapping_add(1), flags: &flags, name });
+    });
+}
+
+/// Prints the figures of frames and heap.
+pub fn print_statistics() {
+    let frames = frames::statistics();
+    let kib = |frames: u64| frames * PAGE_BYTES / 1024;
+    log::info!(
+        "frames: {} in use of {} ({} of {} KiB), peak {}",
+        frames.used,
+        frames.total,
+        kib(frames.used),
+        kib(frames.total),
+        frames.peak
+    );
+    let heap = heap::statistics();
+    log::info!(
+        "heap: {} bytes in use of {} KiB mapped, peak {} bytes, {} allocations",
+        heap.used_bytes,
+        heap.mapped_bytes / 1024,
+        heap.peak_bytes,
+        heap.allocations
+    );
+}

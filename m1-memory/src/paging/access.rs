@@ -1,0 +1,140 @@
+//! Who may do what with a page.
+//!
+//! [`Access`] has no value for "writable and executable": W^X holds by
+//! construction for everything that is mapped through it. [`Rights`] is what
+//! the CPU makes of the entries it finds, whoever wrote them.
+
+use super::entry::Flags;
+use core::fmt;
+
+/// What may be done with the bytes of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Read only.
+    Read,
+    /// Read and write, never execute.
+    ReadWrite,
+    /// Read and execute, never write.
+    ReadExecute,
+}
+
+/// Which rings may use a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Ring 0 only. Mapped the same in every address space, hence global.
+    Kernel,
+    /// Ring 3 too.
+    User,
+}
+
+/// The access a mapping is to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// What may be done.
+    pub usage: Use,
+    /// By whom.
+    pub owner: Owner,
+}
+
+impl Access {
+    /// Kernel text.
+    pub const KERNEL_CODE: Self = Self { usage: Use::ReadExecute, owner: Owner::Kernel };
+    /// Kernel constants.
+    pub const KERNEL_CONSTANTS: Self = Self { usage: Use::Read, owner: Owner::Kernel };
+    /// Kernel data, stacks, heap.
+    pub const KERNEL_DATA: Self = Self { usage: Use::ReadWrite, owner: Owner::Kernel };
+    /// A user program's text.
+    pub const USER_CODE: Self = Self { usage: Use::ReadExecute, owner: Owner::User };
+    /// A user program's stack and data.
+    pub const USER_DATA: Self = Self { usage: Use::ReadWrite, owner: Owner::User };
+
+    /// The flags of the leaf entry.
+    pub fn leaf_flags(self) -> Flags {
+        let usage = match self.usage {
+            Use::Read => Flags::NO_EXECUTE,
+            Use::ReadWrite => Flags::WRITABLE | Flags::NO_EXECUTE,
+            Use::ReadExecute => Flags::empty(),
+        };
+        let owner = match self.owner {
+            Owner::Kernel => Flags::GLOBAL,
+            Owner::User => Flags::USER,
+        };
+        Flags::PRESENT | usage | owner
+    }
+
+    /// The flags of the entries above: as open as the tables below may need,
+    /// but U=1 only on the way to user pages.
+    pub fn table_flags(self) -> Flags {
+        let owner = match self.owner {
+            Owner::Kernel => Flags::empty(),
+            Owner::User => Flags::USER,
+        };
+        Flags::PRESENT | Flags::WRITABLE | owner
+    }
+}
+
+/// What the CPU permits for an address: the conjunction of all four levels
+/// (Intel SDM Vol. 3A, 5.6 "Access Rights").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// Writes are allowed.
+    pub write: bool,
+    /// Instruction fetches are allowed.
+    pub execute: bool,
+    /// Ring 3 is allowed.
+    pub user: bool,
+    /// The leaf is global.
+    pub global: bool,
+}
+
+impl Rights {
+    /// Before any entry was looked at.
+    pub const ALL: Self = Self { write: true, execute: true, user: true, global: false };
+
+    /// The rights that remain below an entry.
+    #[must_use]
+    pub fn through(self, flags: Flags) -> Self {
+        Self {
+            write: self.write && flags.contains(Flags::WRITABLE),
+            execute: self.execute && !flags.contains(Flags::NO_EXECUTE),
+            user: self.user && flags.contains(Flags::USER),
+            global: flags.contains(Flags::GLOBAL),
+        }
+    }
+}
+
+impl fmt::Display for Rights {
+    /// `rwxug`, a dash for what is not given.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("r")?;
+        let letters =
+            [(self.write, "w"), (self.execute, "x"), (self.user, "u"), (self.global, "g")];
+        letters
+            .into_iter()
+            .try_for_each(|(given, letter)| f.write_str(if given { letter } else { "-" }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_access_is_writable_and_executable() {
+        for usage in [Use::Read, Use::ReadWrite, Use::ReadExecute] {
+            for owner in [Owner::Kernel, Owner::User] {
+                let access = Access { usage, owner };
+                let rights = Rights::ALL.through(access.table_flags()).through(access.leaf_flags());
+                assert!(!(rights.write && rights.execute), "{access:?}");
+                assert_eq!(rights.user, owner == Owner::User, "{access:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_closed_level_closes_the_page() {
+        let closed = Rights::ALL.through(Flags::PRESENT | Flags::NO_EXECUTE);
+        let rights = closed.through(Flags::PRESENT | Flags::WRITABLE | Flags::USER);
+        assert_eq!(rights.to_string(), "r----");
+    }
+}
