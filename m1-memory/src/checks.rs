@@ -99,25 +99,3 @@ pub fn print_regions() {
         events::emit(Event::Region { start, end: last.wrapping_add(1), flags: &flags, name });
     });
 }
-
-/// Prints the figures of frames and heap.
-pub fn print_statistics() {
-    let frames = frames::statistics();
-    let kib = |frames: u64| frames * PAGE_BYTES / 1024;
-    log::info!(
-        "frames: {} in use of {} ({} of {} KiB), peak {}",
-        frames.used,
-        frames.total,
-        kib(frames.used),
-        kib(frames.total),
-        frames.peak
-    );
-    let heap = heap::statistics();
-    log::info!(
-        "heap: {} bytes in use of {} KiB mapped, peak {} bytes, {} allocations",
-        heap.used_bytes,
-        heap.mapped_bytes / 1024,
-        heap.peak_bytes,
-        heap.allocations
-    );
-}

@@ -6,7 +6,7 @@ use m0_boot::handshake::BootInfo;
 use m0_boot::milestone::Milestone;
 use m0_boot::{clock, handshake, idt, irq, logger, pit, println, serial, traps};
 use m1_memory::physical::DirectMap;
-use m1_memory::{checks, cpu, frames, paging::kernel, policy, segments, stack};
+use m1_memory::{checks, cpu, frames, heap, paging::kernel, policy, segments, stack};
 use shared::cmdline::Options;
 use shared::events::{self, Event};
 use spin::Once;
@@ -73,7 +73,8 @@ extern "C" fn on_own_stack() -> ! {
     milestone.check("heap", "the heap grows on demand and takes back", checks::heap());
     milestone.check("exhaustion", "too large a request is an error", checks::exhaustion());
     milestone.check("guard", "the stack has a guard page below it", checks::guard());
-    checks::print_statistics();
+    frames::log_statistics();
+    heap::log_statistics();
     let options = Options::parse(&boot.command_line, ["nonce"]);
     milestone.finish(options.ok().and_then(|options| options.get("nonce")).unwrap_or("-"))
 }

@@ -144,6 +144,13 @@ pub fn statistics() -> Statistics {
     with(|frames| Ok(frames.statistics())).unwrap_or_default()
 }
 
+/// Logs the figures in one line.
+pub fn log_statistics() {
+    let Statistics { total, used, peak } = statistics();
+    let kib = |frames| frames * PAGE_BYTES / 1024;
+    log::info!("{used} of {total} in use ({} of {} KiB), peak {peak}", kib(used), kib(total));
+}
+
 fn with<T>(
     action: impl FnOnce(&mut BitmapFrames<'static>) -> Result<T, FrameError>,
 ) -> Result<T, FrameError> {

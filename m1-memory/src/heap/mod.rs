@@ -37,6 +37,16 @@ pub struct Statistics {
     pub failures: u64,
 }
 
+/// Logs the figures in one line.
+pub fn log_statistics() {
+    let Statistics { mapped_bytes, used_bytes, peak_bytes, allocations, .. } = statistics();
+    let mapped_kib = mapped_bytes / 1024;
+    log::info!(
+        "{used_bytes} bytes in use of {mapped_kib} KiB mapped, peak {peak_bytes} bytes, \
+         {allocations} allocations"
+    );
+}
+
 struct Heap {
     list: FreeList,
     end: VirtAddr,

@@ -1,0 +1,152 @@
+//! What M2 shows about itself: each function tries a property on the running
+//! kernel and says what it found instead.
+
+use crate::address_space::{AddressSpace, CODE, STACK};
+use crate::gdt::{USER_CODE, USER_DATA};
+use crate::process::{ExitStatus, Outcome, Process, ProcessError};
+use crate::program::{self, Program};
+use crate::thread;
+use alloc::format;
+use alloc::string::String;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use m0_boot::fault::PageFaultCode;
+use m0_boot::milestone::ensure;
+use m0_boot::println;
+use m0_boot::vector::Vector;
+use m1_memory::frames;
+use m1_memory::layout::{IMAGE, PAGE_BYTES};
+use m1_memory::paging::kernel;
+use m1_memory::physical::DirectMap;
+use x86_64::PrivilegeLevel;
+
+/// Two threads take turns, and their results reach the one that joins them.
+///
+/// # Errors
+/// What they did instead.
+pub fn threads() -> Result<(), String> {
+    const TURNS: u64 = 3;
+    static ORDER: AtomicU64 = AtomicU64::new(0);
+    /// Appends the thread's digit to the order, once a turn.
+    fn take_turns(digit: u64) -> u64 {
+        for _ in 0..TURNS {
+            ORDER.store(ORDER.load(Relaxed) * 10 + digit, Relaxed);
+            thread::yield_now();
+        }
+        digit * 10
+    }
+    let frames_before = frames::statistics().used;
+    let root = kernel::root().ok_or("no kernel page tables")?;
+    let spawn = |name, digit| {
+        thread::spawn(name, root, take_turns, digit).map_err(|error| format!("{error}"))
+    };
+    let (first, second) = (spawn("first", 1)?, spawn("second", 2)?);
+    let join = |id| thread::join(id).map_err(|error| format!("{error}"));
+    let results = (join(first)?, join(second)?);
+    let order = ORDER.load(Relaxed);
+    log::info!("two threads took turns in the order {order}, results {results:?}");
+    ensure(order == 121_212, format!("expected turns 121212, got {order}"))?;
+    ensure(results == (10, 20), format!("expected results (10, 20), got {results:?}"))?;
+    let lost = frames::statistics().used.wrapping_sub(frames_before);
+    ensure(lost == 0, format!("{lost} frames of the threads' stacks were lost"))
+}
+
+/// The address space of a process holds its own pages and the kernel's half,
+/// and nothing of the kernel is open to ring 3.
+///
+/// # Errors
+/// The first thing found that should not be, or the other way round.
+pub fn isolation(space: &AddressSpace, code_bytes: u64) -> Result<(), String> {
+    let code_end = CODE + code_bytes.next_multiple_of(PAGE_BYTES);
+    let regions = space.user_regions();
+    let [code, stack] = regions.as_slice() else {
+        return Err(format!("expected 2 user regions, found {}", regions.len()));
+    };
+    let found = (code.start, code.last + 1, stack.start, stack.last + 1);
+    let expected = (CODE, code_end, STACK.start, STACK.end);
+    ensure(found == expected, format!("expected regions {expected:x?}, found {found:x?}"))?;
+    let rights = format!("{} {}", code.rights, stack.rights);
+    ensure(rights == "r-xu- rw-u-", format!("expected r-xu- rw-u-, found {rights}"))?;
+    ensure(space.shares_kernel_half(), "the upper half is not the kernel's")?;
+    ensure(!space.exposes_kernel(), "part of the kernel's half is open to ring 3")?;
+    Ok(())
+}
+
+/// Two address spaces have different frames behind the same addresses.
+///
+/// # Errors
+/// The shared frame.
+pub fn distinct(one: &AddressSpace, other: &AddressSpace) -> Result<(), String> {
+    for address in [CODE, STACK.start] {
+        let frames = [one, other].map(|space| space.translate(address).map(|to| to.physical));
+        ensure(frames[0] != frames[1], format!("{address:#x} is shared: {frames:x?}"))?;
+    }
+    Ok(())
+}
+
+/// The trespasser was stopped by its page fault, in ring 3, on the segments that
+/// IRETQ gave it.
+///
+/// # Errors
+/// How it ended instead.
+pub fn separation(outcome: &Outcome) -> Result<(), String> {
+    let ExitStatus::Killed(killed) = outcome.status else {
+        return Err(format!("the trespasser {}", outcome.status));
+    };
+    let denied = PageFaultCode::PRESENT | PageFaultCode::USER;
+    let by_permission = killed.vector == Vector::PAGE_FAULT && killed.error_code == denied.bits();
+    ensure(by_permission, format!("{}, error code {:#x}", killed.vector, killed.error_code))?;
+    let address = killed.address;
+    ensure(address == IMAGE.start.as_u64(), format!("it faulted at {address:#x}"))?;
+    ensure(killed.cs.rpl() == PrivilegeLevel::Ring3, format!("it ran with CS {:?}", killed.cs))
+}
+
+/// Before its first system call the trespasser ran on the selectors that only
+/// IRETQ can have loaded.
+///
+/// # Errors
+/// The selectors found.
+pub fn entered_by_iretq(outcome: &Outcome) -> Result<(), String> {
+    let ExitStatus::Killed(killed) = outcome.status else {
+        return Err(format!("the trespasser {}", outcome.status));
+    };
+    let selectors = (killed.cs, killed.ss);
+    ensure(outcome.calls == 0, format!("{} system calls came before", outcome.calls))?;
+    ensure(selectors == (USER_CODE, USER_DATA), format!("it ran with CS, SS {selectors:?}"))
+}
+
+/// The reference program's first call returned to it, with the right result:
+/// only then does it exit with its own code, by a second call.
+///
+/// # Errors
+/// How it ended instead.
+pub fn round_trip(outcome: &Outcome) -> Result<(), String> {
+    let expected = Outcome { status: ExitStatus::Exited(program::HELLO_EXIT_CODE), calls: 2 };
+    let Outcome { status, calls } = outcome;
+    ensure(*outcome == expected, format!("it {status} after {calls} system calls"))
+}
+
+/// Creates a process and tells about it.
+///
+/// # Errors
+/// See [`ProcessError`].
+pub fn create(program: &'static Program, memory: DirectMap) -> Result<Process, ProcessError> {
+    let process = Process::new(program, memory)?;
+    let name = program.name();
+    println!("[user] process created with isolated address space (program `{name}`)");
+    for (region, what) in process.space().user_regions().iter().zip(["code", "stack"]) {
+        let (start, last) = (region.start.as_u64(), region.last.as_u64());
+        println!("    {start:#010x}-{last:#010x} {} {what}", region.rights);
+    }
+    Ok(process)
+}
+
+/// Starts a process, waits for its end and tells about it.
+///
+/// # Errors
+/// See [`ProcessError`].
+pub fn run(process: Process) -> Result<Outcome, ProcessError> {
+    let name = process.program().name();
+    let outcome = process.start()?.wait()?;
+    println!("[user] `{name}` {}", outcome.status);
+    Ok(outcome)
+}

@@ -1,0 +1,99 @@
+//! Milestone 2: programs in ring 3, each in an address space of its own.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+use m0_boot::handshake::BootInfo;
+use m0_boot::milestone::{Milestone, ensure};
+use m0_boot::{clock, handshake, irq, logger, pit, println, serial, traps};
+use m1_memory::checks as memory_checks;
+use m1_memory::physical::DirectMap;
+use m1_memory::{cpu, frames, paging::kernel, stack};
+use m2_usermode::program::{self, HELLO, TRESPASSER};
+use m2_usermode::{checks, gdt, policy, syscall, thread};
+use shared::cmdline::Options;
+use shared::events::{self, Event};
+use spin::Once;
+
+shared::host_main!("cargo xtask run m2");
+
+static BOOT: Once<BootInfo> = Once::new();
+
+/// The loader jumps here: 64-bit mode, paging on, interrupts off, on its stack.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_entry() -> ! {
+    // As in M0: a voice, the loader's answers, faults that are explained.
+    serial::init().unwrap_or_else(|error| panic!("serial: {error}"));
+    clock::init().unwrap_or_else(|error| panic!("clock: {error}"));
+    logger::init();
+    println!("\nMyria M2: user mode");
+    let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
+    options(&boot);
+    events::emit::<&str>(Event::Boot { kernel: "m2-usermode" });
+    log::info!("loaded by {} on {}", boot.loader, boot.firmware);
+    // Segments for two rings, stacks for the worst traps; faults of programs are contained.
+    gdt::init();
+    traps::init(policy::contain, gdt::stack_for);
+
+    // As in M1: frames, page tables of our own, a stack of our own.
+    let memory = DirectMap::new(boot.hhdm).unwrap_or_else(|error| panic!("{error}"));
+    frames::init(&boot.memory_map, memory).unwrap_or_else(|error| panic!("frames: {error}"));
+    let features = cpu::Features::detect();
+    // SAFETY: the loader's tables map this kernel by its segments' permissions.
+    unsafe { cpu::protect(features) }.unwrap_or_else(|error| panic!("cpu: {error}"));
+    let tables =
+        kernel::build(&boot, memory, features).unwrap_or_else(|error| panic!("paging: {error}"));
+    // SAFETY: the tables map the image as linked and all RAM, this stack included.
+    unsafe { kernel::load(tables) };
+    log::info!("on page tables of our own, with {features}");
+    BOOT.call_once(|| boot);
+    let stack = stack::KernelStack::new().unwrap_or_else(|error| panic!("{error}"));
+    stack::continue_on(stack, on_own_stack)
+}
+
+/// The rest of the boot, on our own stack.
+extern "C" fn on_own_stack() -> ! {
+    let boot = BOOT.get().unwrap_or_else(|| panic!("no boot information"));
+    let memory = DirectMap::new(boot.hhdm).unwrap_or_else(|error| panic!("{error}"));
+    // SAFETY: GDT, page tables and stack are ours, and the answers were copied.
+    let reclaimed = unsafe { frames::reclaim_loader(&boot.memory_map) };
+    log::info!("{} KiB of the loader's memory reclaimed", reclaimed / 1024);
+    irq::init();
+    pit::init();
+    x86_64::instructions::interrupts::enable();
+    let mut milestone = Milestone::new(2);
+    memory_checks::print_regions();
+    frames::log_statistics();
+    milestone.require("heap", memory_checks::heap());
+
+    // Threads, which will carry the processes.
+    thread::init(kernel::root().unwrap_or_else(|| panic!("no kernel page tables")));
+    milestone.require("threads", checks::threads());
+
+    // The way in: SYSCALL.
+    syscall::entry::init();
+    log::info!("system calls 0 exit, 1 write are served");
+    let frames_before = frames::statistics().used;
+    let create =
+        |program| checks::create(program, memory).unwrap_or_else(|error| panic!("{error}"));
+    let run = |process| checks::run(process).unwrap_or_else(|error| panic!("{error}"));
+    if let Some(name) = options(boot).get("run") {
+        run(create(program::find(name).unwrap_or_else(|| panic!("no program `{name}` to run"))));
+    }
+    let (trespasser, hello) = (create(&TRESPASSER), create(&HELLO));
+    let isolation = checks::isolation(hello.space(), HELLO.code().len() as u64)
+        .and_then(|()| checks::distinct(hello.space(), trespasser.space()));
+    let trespasser = run(trespasser);
+    let hello = run(hello);
+    milestone.check("separation", "user/kernel separation", checks::separation(&trespasser));
+    milestone.check("isolation", "page-table isolation", isolation);
+    milestone.check("iretq", "IRETQ user entry", checks::entered_by_iretq(&trespasser));
+    milestone.check("syscall", "SYSCALL/SYSRET", checks::round_trip(&hello));
+    let lost = frames::statistics().used - frames_before;
+    milestone.require("frames", ensure(lost == 0, format_args!("{lost} frames were lost")));
+    milestone.finish(options(boot).get("nonce").unwrap_or("-"))
+}
+
+/// The command line, as this kernel understands it.
+fn options(boot: &BootInfo) -> Options<'_, 2> {
+    Options::parse(&boot.command_line, ["nonce", "run"]).unwrap_or_else(|error| panic!("{error}"))
+}

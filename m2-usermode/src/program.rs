@@ -1,0 +1,107 @@
+//! User programs bundled with the kernel.
+//!
+//! A program is a flat piece of position-independent machine code: it is copied
+//! to [`crate::address_space::CODE`] and entered at its first byte, with the
+//! stack pointer at the end of its stack and all other registers zero.
+
+/// A user program.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    name: &'static str,
+    /// First byte, and one past the last.
+    labels: (*const u8, *const u8),
+}
+
+// SAFETY: the pointers lead to constants.
+unsafe impl Sync for Program {}
+
+impl Program {
+    /// For [`user_program!`](crate::user_program) only, which makes the labels.
+    #[doc(hidden)]
+    pub const fn new(name: &'static str, labels: (*const u8, *const u8)) -> Self {
+        Self { name, labels }
+    }
+
+    /// What it is called on the command line.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its bytes; entered at the first.
+    pub fn code(&self) -> &'static [u8] {
+        let (start, end) = self.labels;
+        // SAFETY: `user_program!` put constant bytes of this image between them.
+        unsafe { core::slice::from_raw_parts(start, end as usize - start as usize) }
+    }
+}
+
+/// Assembles a user program from lines of Intel-syntax assembly, between two
+/// labels that are unique in the kernel:
+/// `user_program!(SYMBOL, "name", first_label..last_label, "instruction", …)`.
+#[macro_export]
+macro_rules! user_program {
+    (
+        $(#[$attribute:meta])*
+        $symbol:ident, $name:literal, $start:ident..$end:ident, $($line:literal),+ $(,)?
+    ) => {
+        core::arch::global_asm!(
+            ".pushsection .rodata.user_programs, \"a\"",
+            concat!(".globl ", stringify!($start)),
+            concat!(stringify!($start), ":"),
+            $($line,)+
+            concat!(".globl ", stringify!($end)),
+            concat!(stringify!($end), ":"),
+            ".popsection",
+        );
+        unsafe extern "C" {
+            static $start: u8;
+            static $end: u8;
+        }
+        $(#[$attribute])*
+        pub static $symbol: $crate::program::Program =
+            $crate::program::Program::new($name, (&raw const $start, &raw const $end));
+    };
+}
+
+/// The programs that `run=NAME` can name.
+pub static BUNDLED: [&Program; 2] = [&HELLO, &TRESPASSER];
+
+/// The bundled program called `name`.
+pub fn find(name: &str) -> Option<&'static Program> {
+    BUNDLED.into_iter().find(|program| program.name == name)
+}
+
+/// What [`HELLO`] exits with if its greeting was written.
+pub const HELLO_EXIT_CODE: i32 = 99;
+
+user_program!(
+    /// The reference program: writes a greeting, checks the result, exits with 99
+    /// (or with 1 if not all of the greeting was written).
+    HELLO, "hello", user_hello..user_hello_end,
+    "    mov eax, 1",         // write(
+    "    mov edi, 1",         //     console,
+    "    lea rsi, [rip + 3f]", //     greeting,
+    "    lea rdx, [rip + 4f]",
+    "    sub rdx, rsi",       //     its length)
+    "    syscall",
+    "    cmp rax, rdx",       // the kernel gives RDX back as it was
+    "    mov edi, 99",
+    "    je 2f",
+    "    mov edi, 1",
+    "2:  xor eax, eax",           // exit(edi)
+    "    syscall",
+    "    ud2",                    // exit does not return
+    "3:  .ascii \"Hello from ring 3!\\n\"",
+    "4:",
+);
+
+user_program!(
+    /// Tries to read the kernel's first byte, which must kill it.
+    TRESPASSER, "trespasser", user_trespasser..user_trespasser_end,
+    "    mov rax, 0xffffffff80000000",
+    "    mov al, [rax]",
+    "    mov edi, 1",             // exit(1): the wall has a hole
+    "    xor eax, eax",
+    "    syscall",
+    "    ud2",
+);
