@@ -33,7 +33,7 @@ pub struct Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} does not compile; the compiler's messages stand above", self.what)
+        write!(f, "{} cannot be built; cargo's messages stand above", self.what)
     }
 }
 

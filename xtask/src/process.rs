@@ -177,8 +177,17 @@ impl Finished {
 /// # Errors
 /// If it cannot be started.
 pub fn capture(command: &mut Command, limit: Duration) -> std::io::Result<Finished> {
+    capture_in(command, limit, Group::Own)
+}
+
+/// As [`capture`], in a process group of choice.
+pub fn capture_in(
+    command: &mut Command,
+    limit: Duration,
+    group: Group,
+) -> std::io::Result<Finished> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = Running::start(command, Group::Own)?;
+    let mut running = Running::start(command, group)?;
     let stdout = read_in_background(running.pipes().stdout.take());
     let stderr = read_in_background(running.pipes().stderr.take());
     let mut status = running.wait_until(Instant::now() + limit)?;

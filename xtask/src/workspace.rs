@@ -2,7 +2,7 @@
 //! them are milestones.
 
 use anyhow::{Context, Result, bail};
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Metadata, MetadataCommand, semver::Version};
 use std::path::{Path, PathBuf};
 
 /// The workspace.
@@ -38,6 +38,18 @@ impl Workspace {
             target: metadata.target_directory.clone().into(),
             metadata,
         })
+    }
+
+    /// Refuses a compiler release that is older than `rust-version`.
+    pub fn check_compiler(&self, release: &str) -> Result<()> {
+        let release: Version =
+            release.parse().with_context(|| format!("`{release}` is no version"))?;
+        let packages = self.metadata.workspace_packages();
+        let wanted = packages.iter().filter_map(|package| package.rust_version.as_ref()).max();
+        match wanted {
+            Some(wanted) if release < *wanted => bail!("it is {release}; {wanted} is needed"),
+            _ => Ok(()),
+        }
     }
 
     /// The names of all members.

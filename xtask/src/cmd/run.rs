@@ -7,6 +7,7 @@ use crate::{
     machine::{Cpu, Memory},
     process,
     qemu::{command::Attached, session::Limits},
+    setup,
     symbolise::Symbols,
     toolchain::{Choice, Toolchain},
     trial::{Guest, Outcome, Trial},
@@ -101,6 +102,7 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let (way, reason) = Way::choose(args.boot)?;
     println!("boot: {way}, {reason}");
 
+    setup::emulator(way != Way::Fast)?;
     let toolchain = Toolchain::prepare(choice, &workspace)?;
     let builder = Builder { workspace: &workspace, toolchain: &toolchain };
     let trial = match prepare(args, &milestone, &cmdline, way, builder) {

@@ -10,23 +10,26 @@ pub mod interrupt_log;
 pub mod monitor;
 pub mod session;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
 
 /// The emulator to call: `MYRIA_QEMU` or what the system has.
 pub fn program() -> OsString {
     std::env::var_os("MYRIA_QEMU").unwrap_or_else(|| "qemu-system-x86_64".into())
 }
 
-/// Whether [`program`] exists.
+/// The emulator's file; `None` if there is none.
 pub fn find_program() -> Option<PathBuf> {
-    find_in_path(&program())
+    find_in_path(program())
 }
 
 /// The file that calling `name` would run.
-pub fn find_in_path(name: &std::ffi::OsStr) -> Option<PathBuf> {
-    let as_path = PathBuf::from(name);
-    if as_path.components().count() > 1 {
-        return as_path.is_file().then_some(as_path);
+pub fn find_in_path(name: impl AsRef<OsStr>) -> Option<PathBuf> {
+    let name = Path::new(name.as_ref());
+    if name.components().count() > 1 {
+        return name.is_file().then(|| name.to_owned());
     }
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())

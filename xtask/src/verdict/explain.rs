@@ -18,7 +18,9 @@ impl Verdict {
             Self::Complete { checks } => {
                 format!("complete: {checks} check{} ok", if *checks == 1 { "" } else { "s" })
             }
-            Self::BuildError { what } => format!("build error: {what} does not compile"),
+            Self::BuildError { what } => {
+                format!("build error: {what} cannot be built; cargo's messages stand above")
+            }
             Self::CheckFailed { name, message } => format!("check `{name}` failed: {message}"),
             Self::Incomplete { missing } => format!("incomplete: {}", missing.sentence()),
             Self::Panic { location, message, .. } => format!("panic at {location}: {message}"),
