@@ -14,3 +14,6 @@ pub mod entry;
 pub mod kernel;
 pub mod mapper;
 pub mod walk;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! The paging code over simulated physical memory, against a model map.
+
+use super::access::{Access, Owner, Use};
+use super::audit::{Violation, audit};
+use super::entry::{Entry, Flags, Level};
+use super::mapper::{Mapper, PagingError};
+use crate::frames::FrameAllocator;
+use crate::frames::bitmap::FrameError;
+use crate::layout::PAGE_BYTES;
+use crate::physical::PhysicalMemory;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use x86_64::structures::paging::PhysFrame;
+use x86_64::{PhysAddr, VirtAddr};
+
+/// RAM that is a buffer; physical address 0 is its first byte.
+#[derive(Clone, Copy)]
+struct Simulated(*mut u8);
+
+// SAFETY: `Machine` hands out frames of its own buffer only.
+unsafe impl PhysicalMemory for Simulated {
+    fn pointer(&self, address: PhysAddr) -> *mut u8 {
+        self.0.wrapping_add(address.as_u64() as usize)
+    }
+}
+
+/// Simulated RAM and its frames, given out in order.
+struct Machine {
+    ram: Vec<[u64; 512]>,
+    next: u64,
+}
+
+// SAFETY: `next` only grows.
+unsafe impl FrameAllocator for Machine {
+    fn allocate(&mut self) -> Result<PhysFrame, FrameError> {
+        let number = self.next;
+        if number as usize == self.ram.len() {
+            return Err(FrameError::OutOfMemory);
+        }
+        self.next += 1;
+        Ok(PhysFrame::containing_address(PhysAddr::new(number * PAGE_BYTES)))
+    }
+
+    unsafe fn free(&mut self, frame: PhysFrame) -> Result<(), FrameError> {
+        Err(FrameError::Foreign(frame))
+    }
+}
+
+impl Machine {
+    fn new(frames: usize) -> Self {
+        // Old contents must not matter, so they are not zero.
+        Self { ram: vec![[u64::MAX; 512]; frames], next: 0 }
+    }
+
+    fn tables(&mut self) -> Mapper<Simulated> {
+        let memory = Simulated(self.ram.as_mut_ptr().cast());
+        Mapper::create(memory, self).expect("a frame for the root")
+    }
+}
+
+fn page(number: u64) -> VirtAddr {
+    VirtAddr::new_truncate(0xffff_ffff_a000_0000 + number * PAGE_BYTES)
+}
+
+fn frame(number: u64) -> PhysAddr {
+    PhysAddr::new(0x1_0000_0000 + number * PAGE_BYTES)
+}
+
+const DATA: Access = Access::KERNEL_DATA;
+
+#[test]
+fn a_mapped_page_translates_byte_for_byte() {
+    let mut machine = Machine::new(8);
+    let mut tables = machine.tables();
+    tables.map(page(3), frame(7), Level::Pt, DATA, &mut machine).expect("maps").not_needed();
+    let found = tables.translate(page(3) + 0x123u64).expect("translates");
+    assert_eq!((found.physical, found.level), (frame(7) + 0x123u64, Level::Pt));
+    assert_eq!(found.rights.to_string(), "rw--g");
+    assert_eq!(tables.translate(page(4)), None);
+}
+
+#[test]
+fn an_occupied_page_is_refused_with_its_frame() {
+    let mut machine = Machine::new(8);
+    let mut tables = machine.tables();
+    tables.map(page(0), frame(1), Level::Pt, DATA, &mut machine).expect("maps").not_needed();
+    let again = tables.map(page(0), frame(2), Level::Pt, DATA, &mut machine);
+    let expected = PagingError::Occupied { address: page(0), existing: frame(1) };
+    assert_eq!(again.expect_err("refused"), expected);
+}
+
+#[test]
+fn large_pages_translate_and_are_not_split() {
+    let mut machine = Machine::new(8);
+    let mut tables = machine.tables();
+    let (address, physical) = (VirtAddr::new(0xffff_8000_4020_0000), PhysAddr::new(0x4020_0000));
+    tables.map(address, physical, Level::Pd, DATA, &mut machine).expect("2 MiB").not_needed();
+    let found = tables.translate(address + 0x1f_ffffu64).expect("last byte");
+    assert_eq!((found.physical, found.level), (physical + 0x1f_ffffu64, Level::Pd));
+    let refused = PagingError::LargePage { address, level: Level::Pd };
+    assert_eq!(tables.unmap(address).expect_err("no 4 KiB page"), refused);
+    let inside = tables.map(address, frame(0), Level::Pt, DATA, &mut machine);
+    assert_eq!(inside.expect_err("in the way"), refused);
+}
+
+#[test]
+fn misaligned_addresses_are_refused() {
+    let mut machine = Machine::new(8);
+    let mut tables = machine.tables();
+    let address = page(0) + 8u64;
+    let refused = PagingError::Misaligned { address };
+    assert_eq!(
+        tables.map(address, frame(0), Level::Pt, DATA, &mut machine).expect_err("address"),
+        refused
+    );
+    assert_eq!(tables.unmap(address).expect_err("unmap"), refused);
+    let odd = tables.map(page(0), frame(1), Level::Pd, DATA, &mut machine);
+    assert_eq!(odd.expect_err("frame"), PagingError::Misaligned { address: page(0) });
+}
+
+#[test]
+fn without_frames_for_tables_nothing_is_mapped() {
+    let mut machine = Machine::new(2);
+    let mut tables = machine.tables();
+    let failed = tables.map(page(0), frame(0), Level::Pt, DATA, &mut machine);
+    assert_eq!(failed.expect_err("no tables"), PagingError::Frames(FrameError::OutOfMemory));
+    assert_eq!(tables.translate(page(0)), None);
+}
+
+#[test]
+fn user_bits_are_set_only_on_the_way_to_user_pages() {
+    let mut machine = Machine::new(16);
+    let mut tables = machine.tables();
+    let user = VirtAddr::new(0x1_0000);
+    tables
+        .map(user, frame(0), Level::Pt, Access::USER_CODE, &mut machine)
+        .expect("user")
+        .not_needed();
+    tables.map(page(0), frame(1), Level::Pt, DATA, &mut machine).expect("kernel").not_needed();
+    assert_eq!(tables.translate(user).map(|to| to.rights.to_string()).as_deref(), Some("r-xu-"));
+    let top = |address| tables.read(tables.root(), Level::Pml4, address).flags();
+    assert!(top(user).contains(Flags::USER));
+    assert!(!top(page(0)).contains(Flags::USER));
+}
+
+#[test]
+fn neighbours_with_equal_rights_are_one_region() {
+    let mut machine = Machine::new(16);
+    let mut tables = machine.tables();
+    for number in [0, 1, 2, 4] {
+        let access = if number == 2 { Access::KERNEL_CODE } else { DATA };
+        tables
+            .map(page(number), frame(number), Level::Pt, access, &mut machine)
+            .expect("maps")
+            .not_needed();
+    }
+    let mut regions = Vec::new();
+    tables.for_each_region(|region| {
+        regions.push(format!(
+            "{}+{:x} {}",
+            (region.start - page(0)) / PAGE_BYTES,
+            region.last - region.start,
+            region.rights
+        ));
+    });
+    assert_eq!(regions, ["0+1fff rw--g", "2+fff r-x-g", "4+fff rw--g"]);
+}
+
+#[test]
+fn the_last_page_of_the_address_space_is_a_region_too() {
+    let mut machine = Machine::new(16);
+    let mut tables = machine.tables();
+    let last = VirtAddr::new(0xffff_ffff_ffff_f000);
+    tables.map(last, frame(0), Level::Pt, DATA, &mut machine).expect("maps").not_needed();
+    let mut ends = Vec::new();
+    tables.for_each_region(|region| ends.push(region.last.as_u64()));
+    assert_eq!(ends, [u64::MAX]);
+}
+
+/// Plants an entry that no `Access` can express and expects the audit to see it.
+fn audited_with(flags: Flags, address: VirtAddr, table_flags: Flags) -> Result<(), Violation> {
+    let mut machine = Machine::new(16);
+    let mut tables = machine.tables();
+    let access = Access {
+        usage: Use::Read,
+        owner: if table_flags.contains(Flags::USER) { Owner::User } else { Owner::Kernel },
+    };
+    tables.map(address, frame(0), Level::Pt, access, &mut machine).expect("maps").not_needed();
+    let table = [Level::Pml4, Level::Pdpt, Level::Pd]
+        .into_iter()
+        .fold(tables.root(), |table, level| tables.read(table, level, address).table());
+    tables.write(table, Level::Pt, address, Entry::new(frame(0), flags | Flags::PRESENT));
+    audit(&tables).map(|_| ())
+}
+
+#[test]
+fn the_audit_catches_each_kind_of_planted_fault() {
+    let kernel = Flags::empty();
+    let clean = Flags::GLOBAL | Flags::NO_EXECUTE;
+    assert_eq!(audited_with(clean, page(0), kernel), Ok(()));
+    let open = audited_with(Flags::WRITABLE | Flags::GLOBAL, page(0), kernel);
+    assert!(matches!(open, Err(Violation::WritableAndExecutable(_))), "{open:?}");
+    let user = audited_with(clean | Flags::USER, page(0), Flags::USER);
+    assert!(matches!(user, Err(Violation::UserInKernelHalf(_))), "{user:?}");
+    let local = audited_with(Flags::NO_EXECUTE, page(0), kernel);
+    assert!(matches!(local, Err(Violation::NotGlobal(_))), "{local:?}");
+    let low = VirtAddr::new(0x1_0000);
+    assert_eq!(audited_with(Flags::USER, low, Flags::USER), Ok(()), "user code in the user half");
+}
+
+proptest! {
+    /// Random maps, unmaps and protects agree with a map from page to frame.
+    #[test]
+    fn agrees_with_a_model(steps in prop::collection::vec((0u8..4, 0u64..1500, 0u64..64), 1..300)) {
+        let mut machine = Machine::new(32);
+        let mut tables = machine.tables();
+        let mut model: BTreeMap<u64, (u64, Access)> = BTreeMap::new();
+        for (step, number, target) in steps {
+            match step {
+                0 | 1 => {
+                    let access = if step == 0 { DATA } else { Access::KERNEL_CODE };
+                    let got = tables.map(page(number), frame(target), Level::Pt, access, &mut machine);
+                    prop_assert_eq!(got.is_ok(), !model.contains_key(&number));
+                    if let Ok(flush) = got {
+                        flush.not_needed();
+                        model.insert(number, (target, access));
+                    }
+                }
+                2 => match tables.unmap(page(number)) {
+                    Ok((found, flush)) => {
+                        flush.not_needed();
+                        let expected = model.remove(&number).map(|(target, _)| frame(target));
+                        prop_assert_eq!(Some(found.start_address()), expected);
+                    }
+                    Err(error) => {
+                        prop_assert_eq!(error, PagingError::NotMapped { address: page(number) });
+                        prop_assert!(!model.contains_key(&number));
+                    }
+                },
+                _ => match tables.protect(page(number), Access::KERNEL_CONSTANTS) {
+                    Ok(flush) => {
+                        flush.not_needed();
+                        let entry = model.get_mut(&number).expect("mapped in the model too");
+                        entry.1 = Access::KERNEL_CONSTANTS;
+                    }
+                    Err(_) => prop_assert!(!model.contains_key(&number)),
+                },
+            }
+        }
+        for number in 0..1500 {
+            let expected = model.get(&number).map(|&(target, access)| {
+                let flags = access.leaf_flags();
+                (frame(target), flags.contains(Flags::WRITABLE), !flags.contains(Flags::NO_EXECUTE))
+            });
+            let found = tables.translate(page(number))
+                .map(|to| (to.physical, to.rights.write, to.rights.execute));
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
