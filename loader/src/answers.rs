@@ -130,6 +130,10 @@ fn modules<M: PhysMemory>(
     arena: &mut Arena<'_, M>,
     facts: &Facts,
 ) -> Result<Option<VirtAddr>, ArenaFull> {
+    // Limine 8.2 leaves the request alone then, and kernels shall see the same.
+    if facts.modules.is_empty() {
+        return Ok(None);
+    }
     let pointers = arena.place_pointers(facts.modules.len())?;
     for (index, module) in facts.modules.iter().enumerate() {
         let file = file(arena, module)?;
