@@ -14,12 +14,18 @@ use x86_64::structures::DescriptorTablePointer;
 /// This function and its caller must be in its own backtrace.
 #[inline(never)]
 pub fn backtrace_names_callers() {
+    /// Its own backtrace: how many addresses, and the first one.
     #[inline(never)]
-    fn inner() -> usize {
-        Backtrace::here().count()
+    fn inner() -> (usize, u64) {
+        let mut addresses = Backtrace::here();
+        let caller = addresses.next().unwrap_or(0);
+        (1 + addresses.count(), caller)
     }
-    let depth = inner();
-    expect("depth", depth >= 3, format_args!("only {depth} frames"));
+    let (depth, caller) = inner();
+    // The return address lies in this function, a little behind its start.
+    let start = backtrace_names_callers as *const () as u64;
+    expect("caller", (start..start + 256).contains(&caller), format_args!("{caller:#x}"));
+    expect("depth", depth >= 2, format_args!("only {depth} frames"));
 }
 
 pub fn panic() {
