@@ -232,3 +232,169 @@ fn unparsed(file: &[u8], error: &ParseError) -> ImageError {
         _ => ImageError::Malformed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        memory::Simulated,
+        test_kernel::{EHDR, Kernel, PHDR, Part, R, RW, RX, SHDR},
+    };
+    use proptest::prelude::*;
+
+    fn refused(kernel: &Kernel) -> ImageError {
+        plan(&kernel.file()).expect_err("malformed")
+    }
+
+    #[test]
+    fn a_static_kernel_is_loaded_where_it_asks() {
+        let file = Kernel::fixed(b"requests").file();
+        let image = plan(&file).unwrap();
+        assert_eq!(image.base().as_u64(), HIGHER_HALF);
+        assert_eq!(image.size(), 0x4000);
+        assert_eq!(image.entry().as_u64(), HIGHER_HALF + 0x10);
+        let mut memory = Simulated::new(0x8000);
+        let place = PhysRange::from_length(0x2000, image.size());
+        image.load(&mut memory, place);
+        let loaded = memory.slice(place);
+        assert_eq!(loaded[..0x123], [0x90; 0x123]);
+        assert_eq!(loaded[0x123..0x1000], [0; 0x1000 - 0x123]);
+        assert_eq!(&loaded[0x1000..0x1008], b"constant");
+        assert_eq!(&loaded[0x2000..0x2008], b"requests");
+        assert!(loaded[0x2008..].iter().all(|&byte| byte == 0), "the rest is clear");
+        assert_eq!(memory.bytes[0x1fff], 0xa5, "nothing is written below");
+        assert_eq!(memory.bytes[0x6000], 0xa5, "nothing is written behind");
+    }
+
+    #[test]
+    fn a_movable_kernel_is_relocated_to_the_higher_half() {
+        let relocations = [(0x2000, abi::R_X86_64_RELATIVE, 0x1000)];
+        let file = Kernel::movable(&[0; 16], &relocations).file();
+        let image = plan(&file).unwrap();
+        assert_eq!(image.base().as_u64(), HIGHER_HALF);
+        let mut memory = Simulated::new(0x10000);
+        let place = PhysRange::from_length(0x1000, image.size());
+        image.load(&mut memory, place);
+        assert_eq!(memory.read_u64(PhysAddr::new(0x3000)), HIGHER_HALF + 0x1000);
+    }
+
+    #[test]
+    fn relocations_that_cannot_be_applied_are_refused() {
+        let refuse = |offset, kind| refused(&Kernel::movable(&[0; 16], &[(offset, kind, 0)]));
+        let (kind, target) = (abi::R_X86_64_RELATIVE, HIGHER_HALF + 0x5000);
+        assert_eq!(refuse(0x5000, kind), ImageError::Relocation { kind, target });
+        let (kind, target) = (abi::R_X86_64_64, HIGHER_HALF + 0x2000);
+        assert_eq!(refuse(0x2000, kind), ImageError::Relocation { kind, target });
+    }
+
+    #[test]
+    fn wrong_files_are_named() {
+        assert_eq!(plan(b"").unwrap_err(), ImageError::NotElf);
+        assert_eq!(plan(b"#!/bin/sh").unwrap_err(), ImageError::NotElf);
+        let good = Kernel::fixed(b"");
+        let mut file = good.file();
+        file[4] = 1;
+        assert_eq!(plan(&file).unwrap_err(), ImageError::WrongClass { class: 1 });
+        file[4] = 2;
+        file[5] = 2;
+        assert_eq!(plan(&file).unwrap_err(), ImageError::BigEndian);
+        let arm = Kernel { machine: abi::EM_AARCH64, ..good.clone() };
+        assert_eq!(refused(&arm), ImageError::WrongMachine { machine: 183 });
+        let object = Kernel { kind: abi::ET_REL, ..good.clone() };
+        assert_eq!(refused(&object), ImageError::WrongType { kind: 1 });
+        let empty = Kernel { parts: vec![], ..good };
+        assert_eq!(refused(&empty), ImageError::NoSegments);
+    }
+
+    #[test]
+    fn wrong_segments_are_named() {
+        let with = |part: Part| {
+            let mut kernel = Kernel::fixed(b"");
+            kernel.parts.push(part);
+            refused(&kernel)
+        };
+        let at = |offset| HIGHER_HALF + offset;
+        let overlap = with(Part::load(RX, at(0x100), &[0; 8]));
+        assert_eq!(overlap, ImageError::Overlap { address: at(0x100) });
+        let shared = with(Part::load(RW, at(0x800), &[0; 8]));
+        assert_eq!(shared, ImageError::SharedPage { address: at(0) });
+        let low = with(Part::load(R, 0x10_0000, &[0; 8]));
+        assert_eq!(low, ImageError::BelowHigherHalf { address: 0x10_0000 });
+        let address = u64::MAX - 0xfff;
+        let high = with(Part::load(R, address, &[0; 8]));
+        assert_eq!(high, ImageError::AddressOverflow { address, size: 8 });
+        let mut fat = Part::load(R, at(0x9000), &[0; 8]);
+        fat.size = 4;
+        assert_eq!(with(fat), ImageError::FileSizeExceedsMemory { address: at(0x9000) });
+    }
+
+    #[test]
+    fn segments_of_the_same_permissions_may_share_a_page() {
+        let mut kernel = Kernel::fixed(b"");
+        kernel.parts.push(Part::load(RX, HIGHER_HALF + 0x200, &[0; 8]));
+        assert!(plan(&kernel.file()).is_ok());
+    }
+
+    #[test]
+    fn an_entry_outside_the_code_is_refused() {
+        for offset in [0x123, 0x1000, 0x2000, 0x100_0000] {
+            let entry = HIGHER_HALF + offset;
+            let kernel = Kernel { entry, ..Kernel::fixed(b"data") };
+            assert_eq!(refused(&kernel), ImageError::EntryOutside { entry });
+        }
+    }
+
+    #[test]
+    fn too_many_segments_are_refused() {
+        let mut kernel = Kernel::fixed(b"");
+        for index in 0..MAX_SEGMENTS as u64 {
+            kernel.parts.push(Part::load(R, HIGHER_HALF + 0x1_0000 + index * 0x1000, b"x"));
+        }
+        assert_eq!(refused(&kernel), ImageError::TooManySegments);
+    }
+
+    /// Every prefix is refused, because the section header ends the file, and
+    /// as truncated once the magic is there.
+    #[test]
+    fn a_file_cut_off_anywhere_is_refused_as_truncated() {
+        let file = Kernel::fixed(b"requests").file();
+        assert!(file.len() > EHDR + 3 * PHDR + SHDR);
+        for length in 0..file.len() {
+            let error = plan(&file[..length]).unwrap_err();
+            match length {
+                0..4 => assert_eq!(error, ImageError::NotElf),
+                _ => assert!(
+                    matches!(error, ImageError::Truncated { size, .. } if size == length),
+                    "{length} bytes: {error:?}"
+                ),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn mutated_headers_never_panic(
+            mutations in prop::collection::vec((0usize..1000, any::<u8>()), 1..8),
+            cut in 0usize..1200,
+            movable: bool,
+        ) {
+            let relocations = [(0x2000, abi::R_X86_64_RELATIVE, 0x1000)];
+            let kernel =
+                if movable { Kernel::movable(&[0; 16], &relocations) } else { Kernel::fixed(b"") };
+            let mut file = kernel.file();
+            for (at, byte) in mutations {
+                let at = at % file.len();
+                file[at] = byte;
+            }
+            file.truncate(cut.max(64));
+            if let Ok(image) = plan(&file) {
+                // A plan that is given can be carried out.
+                if image.size() <= 0x10_0000 {
+                    let mut memory = Simulated::new(0x10_0000);
+                    image.load(&mut memory, PhysRange::from_length(0, image.size()));
+                }
+                prop_assert!(image.is_code(image.entry().as_u64()));
+            }
+        }
+    }
+}

@@ -37,6 +37,10 @@ pub mod relocation;
 pub mod requests;
 pub mod responses;
 
+#[cfg(test)]
+#[allow(missing_docs)] // fields are named after the ELF header's
+mod test_kernel;
+
 #[cfg(any(target_os = "none", target_os = "uefi"))]
 pub mod chips;
 #[cfg(any(target_os = "none", target_os = "uefi"))]
