@@ -64,5 +64,5 @@ extern "C" fn kernel_entry() -> ! {
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
     traps::init(traps::halt, idt::current_stack);
-    cases::run(CASES, options.get("test").unwrap_or(""), options.get("nonce").unwrap_or("-"))
+    cases::run(&[CASES], options.get("test").unwrap_or(""), options.get("nonce").unwrap_or("-"))
 }

@@ -77,7 +77,7 @@ extern "C" fn run_case() -> ! {
     let boot = boot();
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
-    cases::run(CASES, options.get("test").unwrap_or(""), options.get("nonce").unwrap_or("-"))
+    cases::run(&[CASES], options.get("test").unwrap_or(""), options.get("nonce").unwrap_or("-"))
 }
 
 /// The loader's answers.

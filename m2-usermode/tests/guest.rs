@@ -1,3 +1,77 @@
-//! x
+//! M2's test kernel: threads, and programs that behave well or badly.
+//!
+//! `guest.toml` beside this file says what the host must observe for each case.
+
 #![cfg_attr(target_os = "none", no_std, no_main)]
-shared::host_main!("x");
+
+extern crate alloc;
+
+#[path = "guest/calls.rs"]
+mod calls;
+#[path = "guest/containment.rs"]
+mod containment;
+#[path = "guest/hostile.rs"]
+mod hostile;
+#[path = "guest/kernel_side.rs"]
+mod kernel_side;
+#[path = "guest/threads.rs"]
+mod threads;
+
+use m0_boot::handshake::BootInfo;
+use m0_boot::{clock, handshake, irq, logger, pit, serial, traps};
+use m1_memory::physical::DirectMap;
+use m1_memory::{cpu, frames, paging::kernel, stack};
+use m2_usermode::{gdt, policy, syscall, thread};
+use shared::cases::{self, Case};
+use shared::cmdline::Options;
+use spin::Once;
+
+shared::host_main!("cargo xtask test guest/m2-usermode");
+
+const CASES: &[&[Case]] = &[hostile::CASES, calls::CASES, threads::CASES, kernel_side::CASES];
+
+static BOOT: Once<BootInfo> = Once::new();
+
+#[unsafe(no_mangle)]
+extern "C" fn kernel_entry() -> ! {
+    serial::init().unwrap_or_else(|error| panic!("serial: {error}"));
+    clock::init().unwrap_or_else(|error| panic!("clock: {error}"));
+    logger::init();
+    let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
+    gdt::init();
+    traps::init(policy::contain, gdt::stack_for);
+    let memory = DirectMap::new(boot.hhdm).unwrap_or_else(|error| panic!("{error}"));
+    frames::init(&boot.memory_map, memory).unwrap_or_else(|error| panic!("frames: {error}"));
+    let features = cpu::Features::detect();
+    // SAFETY: the loader's tables map this kernel by its segments' permissions.
+    unsafe { cpu::protect(features) }.unwrap_or_else(|error| panic!("cpu: {error}"));
+    let tables =
+        kernel::build(&boot, memory, features).unwrap_or_else(|error| panic!("paging: {error}"));
+    // SAFETY: the tables map the image as linked and all RAM, this stack included.
+    unsafe { kernel::load(tables) };
+    BOOT.call_once(|| boot);
+    let stack = stack::KernelStack::new().unwrap_or_else(|error| panic!("{error}"));
+    stack::continue_on(stack, run_case)
+}
+
+extern "C" fn run_case() -> ! {
+    let boot = BOOT.get().unwrap_or_else(|| panic!("no boot information"));
+    // SAFETY: GDT, page tables and stack are ours, and the answers were copied.
+    unsafe { frames::reclaim_loader(&boot.memory_map) };
+    irq::init();
+    pit::init();
+    x86_64::instructions::interrupts::enable();
+    thread::init(kernel::root().unwrap_or_else(|| panic!("no kernel page tables")));
+    syscall::entry::init();
+    let options =
+        Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
+    let nonce = options.get("nonce").unwrap_or("-");
+    cases::run(CASES, options.get("test").unwrap_or(""), nonce)
+}
+
+/// Physical memory, for building address spaces.
+fn memory() -> DirectMap {
+    let hhdm = BOOT.get().map(|boot| boot.hhdm);
+    let hhdm = hhdm.unwrap_or_else(|| panic!("no boot information"));
+    DirectMap::new(hhdm).unwrap_or_else(|error| panic!("{error}"))
+}

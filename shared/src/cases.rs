@@ -18,18 +18,19 @@ const LIST: &str = "list";
 /// A name and what to do.
 pub type Case = (&'static str, fn());
 
-/// Runs the case called `selected` and reports completion once it returns.
+/// Runs the case called `selected`, of all groups, and reports completion once it returns.
 ///
 /// # Panics
 /// If there is no such case.
-pub fn run(cases: &[Case], selected: &str, nonce: &str) -> ! {
+pub fn run(groups: &[&[Case]], selected: &str, nonce: &str) -> ! {
+    let mut cases = groups.iter().copied().flatten();
     if selected == LIST {
         for &(name, _) in cases {
             events::emit::<&str>(Event::Case { name });
         }
         events::emit::<&str>(Event::CheckOk { name: LIST });
     } else {
-        let Some((_, body)) = cases.iter().find(|(name, _)| *name == selected) else {
+        let Some((_, body)) = cases.find(|(name, _)| *name == selected) else {
             panic!("no test case `{selected}`; `test={LIST}` names them all");
         };
         body();
