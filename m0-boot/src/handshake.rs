@@ -102,7 +102,7 @@ impl fmt::Display for HandshakeError {
     }
 }
 
-/// Checks the protocol revision and copies the loader's answers.
+/// Checks the protocol revision, copies the loader's answers, and logs who it was.
 ///
 /// # Errors
 /// See [`HandshakeError`].
@@ -125,9 +125,11 @@ pub fn accept() -> Result<BootInfo, HandshakeError> {
     let given = file.file().string().to_str().map_err(|_| HandshakeError::CommandLine)?;
     command_line.try_push_str(given).map_err(|_| HandshakeError::CommandLine)?;
 
+    let firmware = firmware_name();
+    log::info!("loaded by {loader} on {firmware}");
     Ok(BootInfo {
         loader,
-        firmware: firmware_name(),
+        firmware,
         hhdm: VirtAddr::new(hhdm.offset()),
         memory_map: copy_memory_map()?,
         kernel_physical: PhysAddr::new(address.physical_base()),

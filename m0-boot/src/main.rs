@@ -29,11 +29,9 @@ extern "C" fn kernel_entry() -> ! {
     let options =
         Options::parse(&boot.command_line, ["nonce"]).unwrap_or_else(|error| panic!("{error}"));
     events::emit::<&str>(Event::Boot { kernel: "m0-boot" });
-    log::info!("loaded by {} on {}", boot.loader, boot.firmware);
 
     // From here on a fault is explained, not a reboot.
     traps::init(traps::halt, m0_boot::idt::current_stack);
-    log::info!("256 interrupt gates loaded");
     let mut milestone = Milestone::new(0);
     interrupts::int3();
     let breakpoints = traps::count(Vector::BREAKPOINT);

@@ -88,5 +88,6 @@ pub unsafe fn protect(features: Features) -> Result<(), NoExecuteMissing> {
         Cr0::update(|cr0| cr0.insert(Cr0Flags::WRITE_PROTECT));
         Cr4::update(|current| current.insert(cr4));
     }
+    log::info!("protected by {features}");
     Ok(())
 }

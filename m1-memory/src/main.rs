@@ -27,7 +27,6 @@ extern "C" fn kernel_entry() -> ! {
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
     Options::parse(&boot.command_line, ["nonce"]).unwrap_or_else(|error| panic!("{error}"));
     events::emit::<&str>(Event::Boot { kernel: "m1-memory" });
-    log::info!("loaded by {} on {}", boot.loader, boot.firmware);
     segments::init();
     traps::init(policy::explain, idt::current_stack);
 
@@ -44,7 +43,6 @@ extern "C" fn kernel_entry() -> ! {
     // SAFETY: the tables map the image as linked and all RAM, this stack
     // included, in the direct map where the loader had it.
     unsafe { kernel::load(tables) };
-    log::info!("on page tables of our own, with {features}");
 
     // A stack of our own, with a guard page; the loader's is given up.
     BOOT.call_once(|| boot);
@@ -56,8 +54,7 @@ extern "C" fn kernel_entry() -> ! {
 extern "C" fn on_own_stack() -> ! {
     let boot = BOOT.get().unwrap_or_else(|| panic!("no boot information"));
     // SAFETY: GDT, page tables and stack are ours, and the answers were copied.
-    let reclaimed = unsafe { frames::reclaim_loader(&boot.memory_map) };
-    log::info!("{} KiB of the loader's memory reclaimed", reclaimed / 1024);
+    unsafe { frames::reclaim_loader(&boot.memory_map) };
     irq::init();
     pit::init();
     x86_64::instructions::interrupts::enable();

@@ -3,7 +3,7 @@
 
 use crate::address_space::{AddressSpace, CODE, STACK};
 use crate::gdt::{USER_CODE, USER_DATA};
-use crate::process::{ExitStatus, Outcome, Process, ProcessError};
+use crate::process::{ExitStatus, Outcome, Process, Running};
 use crate::program::{self, Program};
 use crate::thread;
 use alloc::format;
@@ -50,12 +50,25 @@ pub fn threads() -> Result<(), String> {
     ensure(lost == 0, format!("{lost} frames of the threads' stacks were lost"))
 }
 
-/// The address space of a process holds its own pages and the kernel's half,
-/// and nothing of the kernel is open to ring 3.
+/// Two processes are isolated from the kernel and from each other.
 ///
 /// # Errors
 /// The first thing found that should not be, or the other way round.
-pub fn isolation(space: &AddressSpace, code_bytes: u64) -> Result<(), String> {
+pub fn isolation(one: &Process, other: &Process) -> Result<(), String> {
+    for process in [one, other] {
+        holds_only_its_own(process.space(), process.program().code().len() as u64)?;
+    }
+    for address in [CODE, STACK.start] {
+        let physical = |process: &Process| process.space().translate(address).map(|to| to.physical);
+        let frames = (physical(one), physical(other));
+        ensure(frames.0 != frames.1, format!("{address:#x} is shared: {frames:x?}"))?;
+    }
+    Ok(())
+}
+
+/// An address space holds `code_bytes` of code, a stack, the kernel's half, and
+/// nothing else; nothing of the kernel is open to ring 3.
+fn holds_only_its_own(space: &AddressSpace, code_bytes: u64) -> Result<(), String> {
     let code_end = CODE + code_bytes.next_multiple_of(PAGE_BYTES);
     let regions = space.user_regions();
     let [code, stack] = regions.as_slice() else {
@@ -68,18 +81,6 @@ pub fn isolation(space: &AddressSpace, code_bytes: u64) -> Result<(), String> {
     ensure(rights == "r-xu- rw-u-", format!("expected r-xu- rw-u-, found {rights}"))?;
     ensure(space.shares_kernel_half(), "the upper half is not the kernel's")?;
     ensure(!space.exposes_kernel(), "part of the kernel's half is open to ring 3")?;
-    Ok(())
-}
-
-/// Two address spaces have different frames behind the same addresses.
-///
-/// # Errors
-/// The shared frame.
-pub fn distinct(one: &AddressSpace, other: &AddressSpace) -> Result<(), String> {
-    for address in [CODE, STACK.start] {
-        let frames = [one, other].map(|space| space.translate(address).map(|to| to.physical));
-        ensure(frames[0] != frames[1], format!("{address:#x} is shared: {frames:x?}"))?;
-    }
     Ok(())
 }
 
@@ -127,26 +128,27 @@ pub fn round_trip(outcome: &Outcome) -> Result<(), String> {
 
 /// Creates a process and tells about it.
 ///
-/// # Errors
-/// See [`ProcessError`].
-pub fn create(program: &'static Program, memory: DirectMap) -> Result<Process, ProcessError> {
-    let process = Process::new(program, memory)?;
+/// # Panics
+/// If there is no memory for it: a boot cannot show anything then.
+pub fn create(program: &'static Program, memory: DirectMap) -> Process {
+    let process = Process::new(program, memory).unwrap_or_else(|error| panic!("{error}"));
     let name = program.name();
     println!("[user] process created with isolated address space (program `{name}`)");
     for (region, what) in process.space().user_regions().iter().zip(["code", "stack"]) {
         let (start, last) = (region.start.as_u64(), region.last.as_u64());
         println!("    {start:#010x}-{last:#010x} {} {what}", region.rights);
     }
-    Ok(process)
+    process
 }
 
 /// Starts a process, waits for its end and tells about it.
 ///
-/// # Errors
-/// See [`ProcessError`].
-pub fn run(process: Process) -> Result<Outcome, ProcessError> {
+/// # Panics
+/// If there is no memory for its thread.
+pub fn run(process: Process) -> Outcome {
     let name = process.program().name();
-    let outcome = process.start()?.wait()?;
+    let outcome = process.start().and_then(Running::wait);
+    let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
     println!("[user] `{name}` {}", outcome.status);
-    Ok(outcome)
+    outcome
 }

@@ -29,7 +29,6 @@ extern "C" fn kernel_entry() -> ! {
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
     options(&boot);
     events::emit::<&str>(Event::Boot { kernel: "m2-usermode" });
-    log::info!("loaded by {} on {}", boot.loader, boot.firmware);
     // Segments for two rings, stacks for the worst traps; faults of programs are contained.
     gdt::init();
     traps::init(policy::contain, gdt::stack_for);
@@ -44,7 +43,6 @@ extern "C" fn kernel_entry() -> ! {
         kernel::build(&boot, memory, features).unwrap_or_else(|error| panic!("paging: {error}"));
     // SAFETY: the tables map the image as linked and all RAM, this stack included.
     unsafe { kernel::load(tables) };
-    log::info!("on page tables of our own, with {features}");
     BOOT.call_once(|| boot);
     let stack = stack::KernelStack::new().unwrap_or_else(|error| panic!("{error}"));
     stack::continue_on(stack, on_own_stack)
@@ -55,8 +53,7 @@ extern "C" fn on_own_stack() -> ! {
     let boot = BOOT.get().unwrap_or_else(|| panic!("no boot information"));
     let memory = DirectMap::new(boot.hhdm).unwrap_or_else(|error| panic!("{error}"));
     // SAFETY: GDT, page tables and stack are ours, and the answers were copied.
-    let reclaimed = unsafe { frames::reclaim_loader(&boot.memory_map) };
-    log::info!("{} KiB of the loader's memory reclaimed", reclaimed / 1024);
+    unsafe { frames::reclaim_loader(&boot.memory_map) };
     irq::init();
     pit::init();
     x86_64::instructions::interrupts::enable();
@@ -71,19 +68,15 @@ extern "C" fn on_own_stack() -> ! {
 
     // The way in: SYSCALL.
     syscall::entry::init();
-    log::info!("system calls 0 exit, 1 write are served");
     let frames_before = frames::statistics().used;
-    let create =
-        |program| checks::create(program, memory).unwrap_or_else(|error| panic!("{error}"));
-    let run = |process| checks::run(process).unwrap_or_else(|error| panic!("{error}"));
+    let create = |program| checks::create(program, memory);
     if let Some(name) = options(boot).get("run") {
-        run(create(program::find(name).unwrap_or_else(|| panic!("no program `{name}` to run"))));
+        let chosen = program::find(name).unwrap_or_else(|error| panic!("{error}"));
+        checks::run(create(chosen));
     }
     let (trespasser, hello) = (create(&TRESPASSER), create(&HELLO));
-    let isolation = checks::isolation(hello.space(), HELLO.code().len() as u64)
-        .and_then(|()| checks::distinct(hello.space(), trespasser.space()));
-    let trespasser = run(trespasser);
-    let hello = run(hello);
+    let isolation = checks::isolation(&hello, &trespasser);
+    let (trespasser, hello) = (checks::run(trespasser), checks::run(hello));
     milestone.check("separation", "user/kernel separation", checks::separation(&trespasser));
     milestone.check("isolation", "page-table isolation", isolation);
     milestone.check("iretq", "IRETQ user entry", checks::entered_by_iretq(&trespasser));

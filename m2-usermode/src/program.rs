@@ -4,6 +4,8 @@
 //! to [`crate::address_space::CODE`] and entered at its first byte, with the
 //! stack pointer at the end of its stack and all other registers zero.
 
+use core::fmt;
+
 /// A user program.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
@@ -66,9 +68,23 @@ macro_rules! user_program {
 /// The programs that `run=NAME` can name.
 pub static BUNDLED: [&Program; 2] = [&HELLO, &TRESPASSER];
 
+/// No bundled program has that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchProgram<'a>(pub &'a str);
+
+impl fmt::Display for NoSuchProgram<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no program `{}`; bundled are", self.0)?;
+        BUNDLED.iter().try_for_each(|program| write!(f, " `{}`", program.name))
+    }
+}
+
 /// The bundled program called `name`.
-pub fn find(name: &str) -> Option<&'static Program> {
-    BUNDLED.into_iter().find(|program| program.name == name)
+///
+/// # Errors
+/// [`NoSuchProgram`], which names those there are.
+pub fn find(name: &str) -> Result<&'static Program, NoSuchProgram<'_>> {
+    BUNDLED.into_iter().find(|program| program.name == name).ok_or(NoSuchProgram(name))
 }
 
 /// What [`HELLO`] exits with if its greeting was written.

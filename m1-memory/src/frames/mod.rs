@@ -105,7 +105,7 @@ pub fn init(map: &MemoryMap, memory: DirectMap) -> Result<(), InitError> {
 }
 
 /// Adds the loader's own memory to the allocator: its page tables, its GDT, its
-/// stack and its answers.
+/// stack and its answers. Returns how many bytes that gave.
 ///
 /// # Safety
 /// The kernel uses none of them any more: it runs on its own page tables, GDT
@@ -117,7 +117,9 @@ pub unsafe fn reclaim_loader(map: &MemoryMap) -> u64 {
             .map(Region::size_bytes)
             .sum()
     };
-    with(|frames| Ok(reclaim(frames))).unwrap_or(0)
+    let bytes = with(|frames| Ok(reclaim(frames))).unwrap_or(0);
+    log::info!("{} KiB of the loader's memory reclaimed", bytes / 1024);
+    bytes
 }
 
 /// A run of `count` frames, aligned to its size. `count` is a power of two.

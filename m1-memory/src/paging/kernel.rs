@@ -143,6 +143,7 @@ pub unsafe fn load(tables: Mapper<DirectMap>) {
     *KERNEL.lock() = Some(tables);
     // SAFETY: the tables are complete (caller's contract).
     unsafe { Cr3::write(root, flags) };
+    log::info!("on page tables of our own, root {:#x}", root.start_address().as_u64());
 }
 
 /// The PML4 whose upper half every address space shares.

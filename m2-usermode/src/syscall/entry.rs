@@ -87,6 +87,7 @@ pub fn init() {
         Msr::new(IA32_STAR).write(star);
         Efer::update(|efer| efer.insert(EferFlags::SYSTEM_CALL_EXTENSIONS));
     }
+    log::info!("SYSCALL serves {} exit, {} write", super::EXIT, super::WRITE);
 }
 
 /// Sets the stack that system calls of the running thread arrive on.

@@ -45,14 +45,10 @@ fn ticks_go_on() {
 
 fn spaces_are_isolated() {
     let (one, other) = (process(), process());
-    let bytes = HELLO.code().len() as u64;
-    for process in [&one, &other] {
-        if let Err(objection) = checks::isolation(process.space(), bytes) {
-            expect("isolation", false, objection);
-        }
-    }
-    let distinct = checks::distinct(one.space(), other.space());
-    expect("distinct", distinct.is_ok(), format_args!("{distinct:?}"));
+    let isolated = checks::isolation(&one, &other);
+    expect("isolated", isolated.is_ok(), format_args!("{isolated:?}"));
+    let shared = checks::isolation(&one, &one);
+    expect("sharing-is-noticed", shared.is_err(), "a process is not isolated from itself");
 }
 
 /// Fifty processes exist at once, run in turn, and leave nothing behind.
