@@ -46,8 +46,7 @@ pub fn threads() -> Result<(), String> {
     log::info!("two threads took turns in the order {order}, results {results:?}");
     ensure(order == 121_212, format!("expected turns 121212, got {order}"))?;
     ensure(results == (10, 20), format!("expected results (10, 20), got {results:?}"))?;
-    let lost = frames::statistics().used.wrapping_sub(frames_before);
-    ensure(lost == 0, format!("{lost} frames of the threads' stacks were lost"))
+    no_frame_lost(frames_before)
 }
 
 /// Two processes are isolated from the kernel and from each other.
@@ -124,6 +123,15 @@ pub fn round_trip(outcome: &Outcome) -> Result<(), String> {
     let expected = Outcome { status: ExitStatus::Exited(program::HELLO_EXIT_CODE), calls: 2 };
     let Outcome { status, calls } = outcome;
     ensure(*outcome == expected, format!("it {status} after {calls} system calls"))
+}
+
+/// As many frames are in use as there were `before`.
+///
+/// # Errors
+/// How many more.
+pub fn no_frame_lost(before: u64) -> Result<(), String> {
+    let now = frames::statistics().used;
+    ensure(now == before, format!("{before} frames were in use, now {now} are"))
 }
 
 /// Creates a process and tells about it.

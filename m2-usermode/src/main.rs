@@ -3,7 +3,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use m0_boot::handshake::BootInfo;
-use m0_boot::milestone::{Milestone, ensure};
+use m0_boot::milestone::Milestone;
 use m0_boot::{clock, handshake, irq, logger, pit, println, serial, traps};
 use m1_memory::checks as memory_checks;
 use m1_memory::physical::DirectMap;
@@ -71,8 +71,7 @@ extern "C" fn on_own_stack() -> ! {
     let frames_before = frames::statistics().used;
     let create = |program| checks::create(program, memory);
     if let Some(name) = options(boot).get("run") {
-        let chosen = program::find(name).unwrap_or_else(|error| panic!("{error}"));
-        checks::run(create(chosen));
+        checks::run(create(program::find(name).unwrap_or_else(|error| panic!("{error}"))));
     }
     let (trespasser, hello) = (create(&TRESPASSER), create(&HELLO));
     let isolation = checks::isolation(&hello, &trespasser);
@@ -81,8 +80,7 @@ extern "C" fn on_own_stack() -> ! {
     milestone.check("isolation", "page-table isolation", isolation);
     milestone.check("iretq", "IRETQ user entry", checks::entered_by_iretq(&trespasser));
     milestone.check("syscall", "SYSCALL/SYSRET", checks::round_trip(&hello));
-    let lost = frames::statistics().used - frames_before;
-    milestone.require("frames", ensure(lost == 0, format_args!("{lost} frames were lost")));
+    milestone.require("frames", checks::no_frame_lost(frames_before));
     milestone.finish(options(boot).get("nonce").unwrap_or("-"))
 }
 
