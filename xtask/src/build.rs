@@ -6,7 +6,7 @@ use crate::{
     workspace::Workspace,
 };
 use anyhow::{Context, Result, bail};
-use cargo_metadata::{Message, TargetKind};
+use cargo_metadata::Message;
 use std::{
     fmt,
     io::{BufRead, BufReader, IsTerminal, Read},
@@ -49,8 +49,6 @@ pub struct Executable {
     /// Whether it is a test harness of the package's library or binary, or an
     /// integration test.
     pub is_test: bool,
-    /// The target's kinds.
-    pub kind: Vec<TargetKind>,
     /// The file.
     pub path: PathBuf,
 }
@@ -135,7 +133,6 @@ pub fn executables(mut command: Command, what: &str) -> Result<Vec<Executable>> 
                 package: package_name(&artifact.package_id.repr),
                 target: artifact.target.name,
                 is_test: artifact.profile.test,
-                kind: artifact.target.kind,
                 path: path.into(),
             });
         }

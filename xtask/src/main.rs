@@ -10,8 +10,6 @@
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
 
-#![allow(dead_code)] // until the remaining subcommands use it
-
 mod boot;
 mod build;
 mod cmd;
@@ -22,6 +20,7 @@ mod packages;
 mod process;
 mod qemu;
 mod setup;
+mod suite;
 mod symbolise;
 mod toolchain;
 mod trial;
@@ -29,7 +28,7 @@ mod ui;
 mod verdict;
 mod workspace;
 
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 use std::process::ExitCode;
 
 /// Builds, boots, tests and explains the Myria kernels.
@@ -47,12 +46,17 @@ struct Cli {
 enum Command {
     Run(cmd::run::Args),
     Image(cmd::image::Args),
+    Test(cmd::test::Args),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     let outcome = process::catch_signals().and_then(|()| match cli.command {
         Command::Run(args) => cmd::run::main(&args, cli.toolchain),
+        Command::Test(args) => cmd::test::main(&args, cli.toolchain),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {
@@ -63,4 +67,22 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Prints help as clap formats it, and a mistake on one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Nothing is left to do if stdout is closed.
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    }
+    let text = error.to_string();
+    let parts: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    eprintln!("{}; see `cargo xtask --help`", parts.join(" "));
+    ExitCode::from(2)
 }

@@ -11,7 +11,10 @@ use crate::{
         session::{self, Ending, Limits, Observed, StartError},
     },
     symbolise::Symbols,
-    verdict::{Verdict, classify},
+    verdict::{
+        Verdict,
+        classify::{self, Demands},
+    },
 };
 use anyhow::{Context, Result};
 use std::{
@@ -25,7 +28,7 @@ use tempfile::TempDir;
 /// Everything a trial needs, on disk for as long as this lives.
 pub struct Trial {
     pub launch: Launch,
-    pub nonce: String,
+    pub demands: Demands,
     /// ELF files whose code runs in the guest.
     pub elves: Vec<PathBuf>,
     /// Holds the boot files.
@@ -55,12 +58,12 @@ impl Trial {
     pub fn fast(guest: &Guest, loader: &Path, memory: Memory, cpu: Cpu) -> Result<Self> {
         let nonce = fresh_nonce();
         let folder = temporary_folder()?;
-        let archive = folder.path().join("boot.tar");
+        let archive = folder.path().join(boot::ARCHIVE);
         archive::write(&guest.files(Some(&nonce))?, &archive)?;
         let medium = Medium::Archive { loader: loader.to_owned(), archive };
         let launch = Launch { memory, cpu, medium, exit_device: true, interrupt_log: None };
         let elves = vec![guest.kernel.to_owned(), loader.to_owned()];
-        Ok(Self { launch, nonce, elves, folder })
+        Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
     }
 
     /// Prepares a boot of an image through UEFI `firmware`, which starts `program`
@@ -80,7 +83,8 @@ impl Trial {
         let firmware = firmware.with_own_variables(folder.path())?;
         let medium = Medium::Image { firmware, image, attached };
         let launch = Launch { memory, cpu, medium, exit_device: true, interrupt_log: None };
-        Ok(Self { launch, nonce, elves: vec![guest.kernel.to_owned()], folder })
+        let elves = vec![guest.kernel.to_owned()];
+        Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
     }
 
     /// Runs the machine and judges what it did. `console` gets serial output as
@@ -94,14 +98,14 @@ impl Trial {
             }
             Err(StartError::Failed(error)) => return Err(error.context("cannot run QEMU")),
         };
-        let mut verdict = classify::classify(&observed, &self.nonce);
+        let mut verdict = classify::classify(&observed, &self.demands);
         if verdict == (Verdict::TripleFault { last: Vec::new() }) {
             verdict = self.look_into_reset(limits)?;
         }
         if limits.interactive && verdict == Verdict::Interrupted {
             // Whoever stays for the console ends the run; the kernel may have
             // been done long before.
-            verdict = match classify::missing(&observed.events, &self.nonce) {
+            verdict = match classify::missing(&observed.events, &self.demands) {
                 Ok(checks) => Verdict::Complete { checks },
                 Err(_) => Verdict::Interrupted,
             };

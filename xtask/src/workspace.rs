@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Metadata, MetadataCommand, semver::Version};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The workspace.
 pub struct Workspace {
@@ -25,9 +25,15 @@ pub struct Milestone {
 }
 
 impl Workspace {
-    /// Asks cargo about the workspace that xtask was built from.
+    /// Asks cargo about the workspace that xtask belongs to.
     pub fn load() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        // `cargo run` says where the package lies now; without it, where it lay
+        // when it was built.
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let package = package
+            .filter(|folder| folder.ends_with("xtask"))
+            .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+        let manifest = package.with_file_name("Cargo.toml");
         let metadata = MetadataCommand::new()
             .manifest_path(manifest)
             .no_deps()
@@ -62,6 +68,14 @@ impl Workspace {
             .collect();
         names.sort_unstable();
         names
+    }
+
+    /// Where a member lies.
+    pub fn folder(&self, package: &str) -> PathBuf {
+        let packages = self.metadata.workspace_packages();
+        let found = packages.iter().find(|one| one.name.as_str() == package);
+        let folder = found.and_then(|one| one.manifest_path.parent());
+        folder.map_or_else(|| self.root.join(package), |folder| folder.into())
     }
 
     /// All milestones, in the order of the course.

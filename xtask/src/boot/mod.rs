@@ -8,6 +8,9 @@ pub mod gpt;
 pub mod image;
 pub mod iso;
 
+/// The name of the archive among a trial's files.
+pub const ARCHIVE: &str = "boot.tar";
+
 /// A file that the loader hands to the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {

@@ -10,11 +10,21 @@ use crate::qemu::{
 };
 use shared::{events::Event, exit::Reason};
 
-/// Judges one run. `nonce` is what a complete kernel has to repeat.
+/// What a complete run has to show, besides passed checks.
+#[derive(Clone, Debug)]
+pub struct Demands {
+    /// The nonce that `done` has to repeat.
+    pub nonce: String,
+    /// Whether `boot` has to come first. Test kernels need not introduce
+    /// themselves.
+    pub boot: bool,
+}
+
+/// Judges one run.
 ///
 /// A reset is [`Verdict::TripleFault`] with no exceptions listed, for the caller
 /// to look into.
-pub fn classify(observed: &Observed, nonce: &str) -> Verdict {
+pub fn classify(observed: &Observed, demands: &Demands) -> Verdict {
     let events: Vec<Event> = observed.events.iter().filter_map(|line| Event::parse(line)).collect();
     first_failure(&events).unwrap_or_else(|| match &observed.ending {
         Ending::Exited { shutdown: Some(Shutdown::Reset), .. } => {
@@ -23,7 +33,7 @@ pub fn classify(observed: &Observed, nonce: &str) -> Verdict {
         Ending::Exited { shutdown: Some(Shutdown::PoweredOff), .. } => {
             Verdict::Incomplete { missing: Missing::PoweredOff }
         }
-        Ending::Exited { status, .. } => exited(*status, &events, observed, nonce),
+        Ending::Exited { status, .. } => exited(*status, &events, observed, demands),
         Ending::TimedOut { limit, cpu } => Verdict::Hang { limit: *limit, cpu: cpu.clone() },
         Ending::Flooded { channel, limit } => Verdict::Flood { channel, limit: *limit },
         Ending::Interrupted => Verdict::Interrupted,
@@ -31,17 +41,22 @@ pub fn classify(observed: &Observed, nonce: &str) -> Verdict {
 }
 
 /// What is still missing for a complete run, by its events alone.
-pub fn missing(events: &[String], nonce: &str) -> Result<usize, Missing> {
+pub fn missing(events: &[String], demands: &Demands) -> Result<usize, Missing> {
     let events: Vec<Event> = events.iter().filter_map(|line| Event::parse(line)).collect();
-    missing_of(&events, nonce)
+    missing_of(&events, demands)
 }
 
 /// The verdict of a QEMU that ended by itself.
-fn exited(status: Option<i32>, events: &[Event], observed: &Observed, nonce: &str) -> Verdict {
+fn exited(
+    status: Option<i32>,
+    events: &[Event],
+    observed: &Observed,
+    demands: &Demands,
+) -> Verdict {
     let failed = || Verdict::EmulatorFailed { status, stderr: observed.stderr.clone() };
     let Some(code) = status else { return failed() };
     match Reason::from_qemu_status(code) {
-        Some(Reason::Complete) => match missing_of(events, nonce) {
+        Some(Reason::Complete) => match missing_of(events, demands) {
             Ok(checks) => Verdict::Complete { checks },
             Err(missing) => Verdict::Incomplete { missing },
         },
@@ -85,13 +100,13 @@ fn first_failure(events: &[Event]) -> Option<Verdict> {
 }
 
 /// The number of checks that passed, or what a complete run has and this lacks.
-fn missing_of(events: &[Event], nonce: &str) -> Result<usize, Missing> {
+fn missing_of(events: &[Event], demands: &Demands) -> Result<usize, Missing> {
     let has_booted = events.iter().any(|event| matches!(event, Event::Boot { .. }));
     let checks = events.iter().filter(|event| matches!(event, Event::CheckOk { .. })).count();
     match events.last() {
-        _ if !has_booted => Err(Missing::Boot),
-        Some(Event::Done { nonce: found }) if *found == nonce && checks > 0 => Ok(checks),
-        Some(Event::Done { nonce: found }) if *found == nonce => Err(Missing::Checks),
+        _ if demands.boot && !has_booted => Err(Missing::Boot),
+        Some(Event::Done { nonce: found }) if *found == demands.nonce && checks > 0 => Ok(checks),
+        Some(Event::Done { nonce: found }) if *found == demands.nonce => Err(Missing::Checks),
         Some(Event::Done { nonce: found }) => Err(Missing::Nonce { found: (*found).to_owned() }),
         _ => Err(Missing::Done),
     }
@@ -119,9 +134,13 @@ mod tests {
         }
     }
 
+    fn demands() -> Demands {
+        Demands { nonce: "5f".into(), boot: true }
+    }
+
     fn exit(status: i32, events: &[&str]) -> Verdict {
         let ending = Ending::Exited { status: Some(status), shutdown: None };
-        classify(&observed(ending, events), "5f")
+        classify(&observed(ending, events), &demands())
     }
 
     fn incomplete(missing: Missing) -> Verdict {
@@ -137,6 +156,14 @@ mod tests {
         let other = ["boot k", "check a ok", "done 60"];
         assert_eq!(exit(33, &other), incomplete(Missing::Nonce { found: "60".into() }));
         assert_eq!(exit(35, &GOOD), incomplete(Missing::Success { status: 35 }));
+    }
+
+    #[test]
+    fn a_test_kernel_need_not_introduce_itself() {
+        let ending = Ending::Exited { status: Some(33), shutdown: None };
+        let demands = Demands { boot: false, ..demands() };
+        let verdict = classify(&observed(ending, &GOOD[1..]), &demands);
+        assert_eq!(verdict, Verdict::Complete { checks: 1 });
     }
 
     #[test]
@@ -186,25 +213,25 @@ mod tests {
         let ending = Ending::Exited { status: Some(37), shutdown: None };
         let mut run = observed(ending, &[]);
         run.serial = "BdsDxe: loading\r\nloader: error: not an ELF\r\n".into();
-        assert_eq!(classify(&run, "5f"), refused);
+        assert_eq!(classify(&run, &demands()), refused);
     }
 
     #[test]
     fn a_reset_is_told_from_switching_off() {
         let reset = Ending::Exited { status: Some(0), shutdown: Some(Shutdown::Reset) };
-        let verdict = classify(&observed(reset, &GOOD[..2]), "5f");
+        let verdict = classify(&observed(reset, &GOOD[..2]), &demands());
         assert_eq!(verdict, Verdict::TripleFault { last: vec![] });
         let off = Ending::Exited { status: Some(0), shutdown: Some(Shutdown::PoweredOff) };
-        assert_eq!(classify(&observed(off, &GOOD), "5f"), incomplete(Missing::PoweredOff));
+        assert_eq!(classify(&observed(off, &GOOD), &demands()), incomplete(Missing::PoweredOff));
     }
 
     #[test]
     fn a_hang_and_a_flood_are_no_success_even_after_done() {
         let limit = Duration::from_secs(1);
-        let verdict = classify(&observed(Ending::TimedOut { limit, cpu: None }, &GOOD), "5f");
+        let verdict = classify(&observed(Ending::TimedOut { limit, cpu: None }, &GOOD), &demands());
         assert_eq!(verdict, Verdict::Hang { limit, cpu: None });
         let flood = Ending::Flooded { channel: "serial", limit: 4 };
-        let verdict = classify(&observed(flood, &GOOD), "5f");
+        let verdict = classify(&observed(flood, &GOOD), &demands());
         assert_eq!(verdict, Verdict::Flood { channel: "serial", limit: 4 });
     }
 
@@ -213,9 +240,9 @@ mod tests {
         let mut run = observed(Ending::Exited { status: Some(1), shutdown: None }, &[]);
         run.stderr = "unable to find CPU model".into();
         let stderr = run.stderr.clone();
-        assert_eq!(classify(&run, "5f"), Verdict::EmulatorFailed { status: Some(1), stderr });
+        assert_eq!(classify(&run, &demands()), Verdict::EmulatorFailed { status: Some(1), stderr });
         let killed = observed(Ending::Exited { status: None, shutdown: None }, &GOOD);
         let stderr = String::new();
-        assert_eq!(classify(&killed, "5f"), Verdict::EmulatorFailed { status: None, stderr });
+        assert_eq!(classify(&killed, &demands()), Verdict::EmulatorFailed { status: None, stderr });
     }
 }

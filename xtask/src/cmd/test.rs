@@ -1,0 +1,51 @@
+//! `cargo xtask test`: everything that proves the repository works.
+
+use crate::{
+    host, process,
+    suite::{Test, bench::Bench, plan, runner},
+    toolchain::{Choice, Toolchain},
+    ui,
+    workspace::Workspace,
+};
+use anyhow::{Result, ensure};
+use std::{collections::BTreeSet, process::ExitCode, time::Instant};
+
+/// Runs the tests: formatting, lints, layering, host tests, kernels in QEMU.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run only tests whose name contains this
+    #[arg(default_value = "", hide_default_value = true)]
+    filter: String,
+    /// Print the names of the tests and run none
+    #[arg(long)]
+    list: bool,
+    /// How many tests run at once [default: one per processor]
+    #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+}
+
+pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
+    let workspace = Workspace::load()?;
+    let tests = plan::tests(&workspace, choice, &args.filter)?;
+    ensure!(
+        !tests.is_empty(),
+        "no test's name contains `{}`; `cargo xtask test --list` prints them all",
+        args.filter
+    );
+    if args.list {
+        tests.iter().for_each(|test| println!("{}", test.name));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let start = Instant::now();
+    let toolchain = Toolchain::prepare(choice, &workspace)?;
+    let needs: BTreeSet<_> = tests.iter().flat_map(|test: &Test| test.needs.clone()).collect();
+    let bench = Bench::prepare(&workspace, &toolchain, &needs)?;
+    let jobs = args.jobs.map_or_else(host::processors, usize::from);
+    let summary = runner::run(&tests, &bench, jobs);
+    if process::interrupted() {
+        return Ok(ExitCode::from(process::INTERRUPTED_STATUS));
+    }
+    ui::note(format_args!("{} toolchain, {}", toolchain.road, ui::seconds(start.elapsed())));
+    println!("\n{summary}");
+    Ok(if summary.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,131 @@
+//! What tests work with: built kernels, loaders and test programs.
+
+use crate::{
+    build::{self, Builder, Executable, Profile},
+    setup,
+    toolchain::Toolchain,
+    ui,
+    workspace::Workspace,
+};
+use anyhow::{Result, anyhow};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// Something that has to be there before a test can run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// QEMU.
+    Emulator,
+    /// QEMU and UEFI firmware.
+    Firmware,
+    /// The loader that QEMU starts.
+    LoaderPvh,
+    /// The loader that firmware starts.
+    LoaderUefi,
+    /// The kernel of a package.
+    Kernel(String),
+    /// The in-guest test kernel of a package.
+    GuestTest(String),
+    /// The test programs of all packages, for the host.
+    HostTests,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Emulator => f.write_str("QEMU"),
+            Self::Firmware => f.write_str("UEFI firmware"),
+            Self::LoaderPvh => f.write_str("loader-pvh"),
+            Self::LoaderUefi => f.write_str("loader-uefi"),
+            Self::Kernel(package) => write!(f, "the kernel {package}"),
+            Self::GuestTest(package) => write!(f, "the test kernel of {package}"),
+            Self::HostTests => f.write_str("the host tests"),
+        }
+    }
+}
+
+/// What was built, or why it was not.
+pub struct Bench<'a> {
+    pub workspace: &'a Workspace,
+    pub toolchain: &'a Toolchain,
+    files: BTreeMap<Need, Result<PathBuf, String>>,
+    host_tests: Vec<Executable>,
+}
+
+impl<'a> Bench<'a> {
+    /// Makes sure of everything in `needs`.
+    ///
+    /// What cannot be built fails only the tests that need it.
+    pub fn prepare(
+        workspace: &'a Workspace,
+        toolchain: &'a Toolchain,
+        needs: &BTreeSet<Need>,
+    ) -> Result<Self> {
+        let mut bench =
+            Self { workspace, toolchain, files: BTreeMap::new(), host_tests: Vec::new() };
+        if needs.contains(&Need::Emulator) || needs.contains(&Need::Firmware) {
+            setup::emulator(needs.contains(&Need::Firmware))?;
+        }
+        for need in needs {
+            let outcome = match need {
+                Need::Emulator | Need::Firmware => continue,
+                _ => ui::step(format_args!("building {need}"), || bench.build(need)),
+            };
+            if crate::process::interrupted() {
+                return Err(anyhow!("interrupted"));
+            }
+            bench.files.insert(need.clone(), outcome.map_err(|error| format!("{error:#}")));
+        }
+        Ok(bench)
+    }
+
+    /// A file that was built.
+    ///
+    /// # Errors
+    /// If it could not be.
+    pub fn file(&self, need: &Need) -> Result<&Path> {
+        match self.files.get(need) {
+            Some(Ok(path)) => Ok(path),
+            Some(Err(reason)) => Err(anyhow!("{reason}")),
+            None => Err(anyhow!("{need} was not built: the test does not declare its need")),
+        }
+    }
+
+    /// The kernel of a package.
+    pub fn kernel(&self, package: &str) -> Result<&Path> {
+        self.file(&Need::Kernel(package.to_owned()))
+    }
+
+    /// The test programs of `package`.
+    pub fn host_tests(&self, package: &str) -> Result<Vec<&Executable>> {
+        self.file(&Need::HostTests)?;
+        Ok(self.host_tests.iter().filter(|test| test.package == package).collect())
+    }
+
+    fn build(&mut self, need: &Need) -> Result<PathBuf> {
+        let builder = Builder { workspace: self.workspace, toolchain: self.toolchain };
+        match need {
+            Need::LoaderPvh => builder.loader_pvh(),
+            Need::LoaderUefi => builder.loader_uefi(),
+            Need::Kernel(package) => builder.kernel(package, Profile::Release),
+            Need::GuestTest(package) => builder.guest_test(package),
+            Need::HostTests | Need::Emulator | Need::Firmware => {
+                self.host_tests = host_tests(self.workspace)?;
+                Ok(PathBuf::new())
+            }
+        }
+    }
+}
+
+/// Builds the test programs of all packages with the host's own toolchain.
+fn host_tests(workspace: &Workspace) -> Result<Vec<Executable>> {
+    let mut command = Toolchain::installed(workspace).cargo(workspace);
+    command.args(["test", "--workspace", "--no-run", "--target-dir"]).arg(&workspace.target);
+    let mut tests = build::executables(command, "the host tests")?;
+    // On the host a test kernel only says how to run it.
+    tests.retain(|test| test.is_test && test.target != "guest");
+    Ok(tests)
+}

@@ -1,0 +1,103 @@
+//! Every milestone boots, on every road and on machines small, large and old.
+
+use super::{
+    Test,
+    bench::{Bench, Need},
+    guest::{default_machine, explain, limits},
+};
+use crate::{
+    cmd::run::Way,
+    firmware,
+    machine::{Cpu, Memory},
+    qemu::command::Attached,
+    trial::{Guest, Trial},
+    ui,
+    workspace::{Milestone, Workspace},
+};
+use anyhow::{Context, Result, ensure};
+use std::io::sink;
+
+/// Machines beside the default one: memory and CPU.
+const MACHINES: [(&str, &str); 4] =
+    [("64M", "max"), ("3G", "max"), ("256M", "qemu64"), ("64M", "qemu64")];
+
+pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
+    let mut tests = Vec::new();
+    let limine = firmware::find_limine()?;
+    if limine.is_none() {
+        ui::note(format_args!("{}; the tests boot/…/limine are left out", firmware::no_limine()));
+    }
+    for milestone in workspace.milestones() {
+        let name = |way: &str| format!("boot/{}/{way}", milestone.name);
+        if limine.is_some() {
+            tests.push(boot(name("limine"), &milestone, Way::Limine, None));
+        }
+        tests.push(boot(name("uefi"), &milestone, Way::Uefi, None));
+        tests.push(boot(name("fast"), &milestone, Way::Fast, None));
+        for machine in MACHINES {
+            let (memory, cpu) = machine;
+            let name = name(&format!("fast/{memory}/{cpu}"));
+            tests.push(boot(name, &milestone, Way::Fast, Some(machine)));
+        }
+    }
+    Ok(tests)
+}
+
+fn boot(
+    name: String,
+    milestone: &Milestone,
+    way: Way,
+    machine: Option<(&'static str, &'static str)>,
+) -> Test {
+    let mut needs = vec![Need::Emulator, Need::Kernel(milestone.package.clone())];
+    match way {
+        Way::Fast => needs.push(Need::LoaderPvh),
+        Way::Uefi => needs.extend([Need::Firmware, Need::LoaderUefi]),
+        Way::Limine => needs.push(Need::Firmware),
+    }
+    let milestone = milestone.clone();
+    Test::new(name, needs, move |bench| {
+        let (memory, cpu) = match machine {
+            None => default_machine()?,
+            Some((memory, cpu)) => (
+                memory.parse().map_err(anyhow::Error::msg)?,
+                cpu.parse().map_err(anyhow::Error::msg)?,
+            ),
+        };
+        run(bench, &milestone, way, Attached::Disk, memory, cpu)
+    })
+}
+
+/// Boots a milestone and expects it to complete and to say so.
+pub fn run(
+    bench: &Bench,
+    milestone: &Milestone,
+    way: Way,
+    attached: Attached,
+    memory: Memory,
+    cpu: Cpu,
+) -> Result<()> {
+    let guest = Guest {
+        title: &milestone.title(),
+        kernel: bench.kernel(&milestone.package)?,
+        cmdline: "",
+        modules: &[],
+    };
+    let by_firmware = |program: &std::path::Path| {
+        let firmware = firmware::find()?.context("there is no UEFI firmware")?;
+        Trial::image(&guest, program, &firmware, attached, memory, cpu.clone())
+    };
+    let trial = match way {
+        Way::Fast => Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, memory, cpu.clone())?,
+        Way::Uefi => by_firmware(bench.file(&Need::LoaderUefi)?)?,
+        Way::Limine => by_firmware(&firmware::find_limine()?.with_context(firmware::no_limine)?)?,
+    };
+    let outcome = trial.run(&limits(way.time_limit()), &mut sink())?;
+    ensure!(outcome.verdict.is_complete(), "{}", explain(&trial, &outcome, bench)?);
+    let line = format!("=== {} MILESTONE COMPLETE ===", milestone.name.to_uppercase());
+    ensure!(
+        outcome.serial.lines().any(|serial| serial.trim_end() == line),
+        "the kernel completed without the line `{line}`"
+    );
+    Ok(())
+}

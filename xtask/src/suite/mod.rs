@@ -1,0 +1,70 @@
+//! Everything that proves the repository works, as named tests.
+//!
+//! - [`plan`]: collects the tests; what each of them needs built
+//! - [`bench`]: builds that, once, before the first test runs
+//! - [`runner`]: runs tests side by side and reports
+//! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
+//! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
+//! - [`boots`], [`refusals`], [`images`], [`cli`], [`endings`], [`toolchains`]:
+//!   what `run`, `image` and the loader do, from outside
+
+pub mod bench;
+pub mod boots;
+pub mod cases;
+pub mod cli;
+pub mod endings;
+pub mod expect;
+pub mod guest;
+pub mod host;
+pub mod images;
+pub mod layering;
+pub mod plan;
+pub mod refusals;
+pub mod runner;
+pub mod static_checks;
+pub mod toolchains;
+
+use anyhow::Result;
+use bench::{Bench, Need};
+
+/// One test.
+pub struct Test {
+    /// Its name, levels separated by slashes.
+    pub name: String,
+    /// What has to be built for it.
+    pub needs: Vec<Need>,
+    /// What it does. An error is a failure, and says why.
+    pub body: Body,
+}
+
+/// A test's code; tests run on several threads.
+type Body = Box<dyn Fn(&Bench) -> Result<Passed> + Send + Sync>;
+
+/// How a test that did not fail ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// What it claims was shown.
+    Shown,
+    /// It could not be tried here.
+    Skipped(String),
+}
+
+impl Test {
+    /// A test that shows something or fails.
+    pub fn new(
+        name: impl Into<String>,
+        needs: impl Into<Vec<Need>>,
+        body: impl Fn(&Bench) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self::skippable(name, needs, move |bench| body(bench).map(|()| Passed::Shown))
+    }
+
+    /// A test that cannot be tried everywhere.
+    pub fn skippable(
+        name: impl Into<String>,
+        needs: impl Into<Vec<Need>>,
+        body: impl Fn(&Bench) -> Result<Passed> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), needs: needs.into(), body: Box::new(body) }
+    }
+}

@@ -1,0 +1,28 @@
+//! All tests there are, in the order they run: the longest first, so that no
+//! processor idles at the end.
+
+use super::{Test, boots, cli, endings, guest, host, images, refusals, static_checks, toolchains};
+use crate::{toolchain::Choice, workspace::Workspace};
+use anyhow::{Result, ensure};
+use std::collections::HashSet;
+
+/// Collects the tests whose names contain `filter`.
+pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<Test>> {
+    let mut tests = Vec::new();
+    tests.extend(toolchains::tests(workspace, choice));
+    tests.extend(static_checks::tests());
+    tests.extend(images::tests(workspace));
+    tests.extend(boots::tests(workspace)?);
+    tests.extend(cli::tests());
+    tests.extend(endings::tests());
+    tests.extend(host::tests(workspace));
+    tests.extend(refusals::tests());
+    tests.extend(guest::tests(workspace)?);
+
+    let mut names = HashSet::new();
+    for test in &tests {
+        ensure!(names.insert(test.name.clone()), "two tests are called {}", test.name);
+    }
+    tests.retain(|test| test.name.contains(filter));
+    Ok(tests)
+}

@@ -1,0 +1,160 @@
+//! The loader refuses what it cannot boot, with one line that says why.
+//!
+//! Each test spoils a good kernel file or its configuration in one way.
+
+use super::{
+    Test,
+    bench::Need,
+    guest::{default_machine, limits},
+};
+use crate::{
+    boot::{self, BootFile, archive},
+    trial::{Guest, Trial},
+    verdict::Verdict,
+};
+use anyhow::{Context, Result, bail, ensure};
+use std::{io::sink, time::Duration};
+
+/// The kernel that is spoiled.
+const KERNEL: &str = "m0-boot";
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// Offsets in an ELF-64 file header (System V ABI, "ELF Header").
+mod elf {
+    pub const CLASS: usize = 4;
+    pub const MACHINE: usize = 18;
+    pub const ENTRY: usize = 24;
+    /// Size of the file header; program headers follow it in our kernels.
+    pub const HEADER: usize = 64;
+    pub const PROGRAM_HEADER: usize = 56;
+    /// Offset of the virtual address in a program header.
+    pub const VADDR: usize = 16;
+}
+
+/// A way to spoil the boot files, and a word of the reason the loader must give.
+type Spoiler = fn(&mut Vec<BootFile>) -> Result<()>;
+
+const SPOILERS: [(&str, &str, Spoiler); 15] = [
+    ("empty-kernel", "ELF", |files| truncate(files, 0)),
+    ("cut-in-file-header", "truncated", |files| truncate(files, elf::HEADER / 2)),
+    ("cut-before-program-headers", "truncated", |files| truncate(files, elf::HEADER)),
+    ("cut-in-program-headers", "truncated", |files| {
+        truncate(files, elf::HEADER + elf::PROGRAM_HEADER / 2)
+    }),
+    ("cut-before-segments", "truncated", |files| truncate(files, 0x1000)),
+    ("not-elf", "ELF", |files| patch(files, 0, b"MZ")),
+    ("32-bit", "64-bit", |files| patch(files, elf::CLASS, &[1])),
+    ("other-machine", "machine", |files| patch(files, elf::MACHINE, &3_u16.to_le_bytes())),
+    ("entry-outside", "entry", |files| {
+        patch(files, elf::ENTRY, &0xffff_ffff_f000_0000_u64.to_le_bytes())
+    }),
+    ("overlapping-segments", "overlap", |files| {
+        let first = kernel(files)?[elf::HEADER + elf::VADDR..][..8].to_vec();
+        patch(files, elf::HEADER + elf::PROGRAM_HEADER + elf::VADDR, &first)
+    }),
+    ("below-the-higher-half", "higher half", |files| {
+        patch(files, elf::HEADER + elf::VADDR, &0x10_0000_u64.to_le_bytes())
+    }),
+    ("duplicate-request", "request", |files| duplicate_request(files)),
+    ("missing-kernel", "boot/kernel", |files| {
+        files.retain(|file| file.path != "boot/kernel");
+        Ok(())
+    }),
+    ("missing-configuration", "limine.conf", |files| {
+        files.retain(|file| file.path != "limine.conf");
+        Ok(())
+    }),
+    ("bad-configuration-line", "limine.conf", |files| {
+        let config = files.iter_mut().find(|file| file.path == "limine.conf");
+        config.context("no limine.conf")?.contents.extend_from_slice(b"    what is this\n");
+        Ok(())
+    }),
+];
+
+pub fn tests() -> Vec<Test> {
+    let needs = [Need::Emulator, Need::LoaderPvh, Need::Kernel(KERNEL.to_owned())];
+    let mut tests: Vec<Test> = SPOILERS
+        .into_iter()
+        .map(|(name, reason, spoil)| {
+            Test::new(format!("loader/refuses/{name}"), needs.clone(), move |bench| {
+                match run(bench, spoil)? {
+                    (Verdict::LoaderRefused { reason: given }, serial) => {
+                        ensure!(given.contains(reason), "the reason lacks `{reason}`: {given}");
+                        let lines = serial.lines().filter(|line| line.contains(&given)).count();
+                        ensure!(lines == 1, "the reason is on {lines} lines of serial:\n{serial}");
+                        Ok(())
+                    }
+                    (other, serial) => bail!("expected a refusal, got {other:?}\n{serial}"),
+                }
+            })
+        })
+        .collect();
+    // The loader must not act as if it spoke a revision that it does not know; the
+    // kernel sees that and says so.
+    tests.push(Test::new("loader/unknown-base-revision", needs, |bench| {
+        match run(bench, |files| raise_base_revision(files))? {
+            (Verdict::Panic { message, .. }, _) if message.contains("revision") => Ok(()),
+            (other, serial) => {
+                bail!("expected a panic about the revision, got {other:?}\n{serial}")
+            }
+        }
+    }));
+    tests
+}
+
+/// Boots the spoiled files; returns the verdict and the serial output.
+fn run(bench: &super::bench::Bench, spoil: Spoiler) -> Result<(Verdict, String)> {
+    let (memory, cpu) = default_machine()?;
+    let guest =
+        Guest { title: "spoiled", kernel: bench.kernel(KERNEL)?, cmdline: "", modules: &[] };
+    let trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, memory, cpu)?;
+    let mut files = guest.files(Some(&trial.demands.nonce))?;
+    spoil(&mut files)?;
+    archive::write(&files, &trial.folder.path().join(boot::ARCHIVE))?;
+    let outcome = trial.run(&limits(TIME_LIMIT), &mut sink())?;
+    Ok((outcome.verdict, outcome.serial))
+}
+
+fn kernel(files: &mut [BootFile]) -> Result<&mut Vec<u8>> {
+    let file = files.iter_mut().find(|file| file.path == "boot/kernel");
+    Ok(&mut file.context("no kernel")?.contents)
+}
+
+fn truncate(files: &mut [BootFile], length: usize) -> Result<()> {
+    kernel(files)?.truncate(length);
+    Ok(())
+}
+
+fn patch(files: &mut [BootFile], at: usize, bytes: &[u8]) -> Result<()> {
+    kernel(files)?[at..at + bytes.len()].copy_from_slice(bytes);
+    Ok(())
+}
+
+/// The first half of every request's identifier (Limine protocol, "Requests").
+const REQUEST_MAGIC: [u64; 2] = [0xc7b1_dd30_df4c_8b88, 0x0a82_e883_a194_f07b];
+/// The first two words of the base revision tag ("Base protocol revisions"); the
+/// third is the revision.
+const REVISION_MAGIC: [u64; 2] = [0xf956_2b2d_5c95_a6c8, 0x6a7b_3849_4453_6bdc];
+
+/// Makes the second request one of the same kind as the first.
+fn duplicate_request(files: &mut [BootFile]) -> Result<()> {
+    let kernel = kernel(files)?;
+    let found = find_all(kernel, REQUEST_MAGIC);
+    let [first, second, ..] = found[..] else { bail!("the kernel has fewer than two requests") };
+    kernel.copy_within(first..first + 32, second);
+    Ok(())
+}
+
+fn raise_base_revision(files: &mut [BootFile]) -> Result<()> {
+    let kernel = kernel(files)?;
+    let [tag, ..] = find_all(kernel, REVISION_MAGIC)[..] else { bail!("the kernel has no tag") };
+    kernel[tag + 16..tag + 24].copy_from_slice(&99_u64.to_le_bytes());
+    Ok(())
+}
+
+/// Where the two words stand one after the other, on eight-byte boundaries.
+fn find_all(bytes: &[u8], words: [u64; 2]) -> Vec<usize> {
+    let wanted = [words[0].to_le_bytes(), words[1].to_le_bytes()].concat();
+    let last = bytes.len().saturating_sub(wanted.len());
+    (0..=last).step_by(8).filter(|&at| bytes[at..].starts_with(&wanted)).collect()
+}
