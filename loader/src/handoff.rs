@@ -38,11 +38,6 @@ pub fn trampoline() -> PhysRange {
     PhysRange::from_length(jump as *const () as u64, JUMP_SIZE)
 }
 
-/// Whether the CPU uses 5-level paging, which cannot be left in 64-bit mode.
-pub fn is_5_level() -> bool {
-    Cr4::read().contains(Cr4Flags::L5_PAGING)
-}
-
 /// Puts the machine in the prescribed state and enters the kernel.
 ///
 /// # Safety
@@ -51,6 +46,7 @@ pub fn is_5_level() -> bool {
 /// 2. The firmware is done with: no interrupt and no service of it is needed.
 /// 3. There is an IO APIC at each of `io_apics`; these and the local APIC are
 ///    mapped at their own addresses.
+/// 4. 5-level paging is off; see [`five_level`](crate::five_level).
 pub unsafe fn enter(kernel: &Prepared, io_apics: &ArrayVec<PhysAddr, MAX_IO_APICS>) -> ! {
     interrupts::disable();
     chips::mask_pic();

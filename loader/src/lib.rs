@@ -48,6 +48,8 @@ pub mod cpu;
 #[cfg(any(target_os = "none", target_os = "uefi"))]
 pub mod exceptions;
 #[cfg(any(target_os = "none", target_os = "uefi"))]
+pub mod five_level;
+#[cfg(any(target_os = "none", target_os = "uefi"))]
 pub mod handoff;
 #[cfg(any(target_os = "none", target_os = "uefi"))]
 pub mod report;

@@ -23,7 +23,8 @@ const PATIENCE: u32 = 1_000_000;
 pub fn refuse(reason: impl Display) -> ! {
     let mut serial = Serial::open();
     // The writer never fails, and nobody is left to tell.
-    let _ = writeln!(serial, "loader: error: {reason}");
+    let _ = write!(serial, "loader: error: {reason}");
+    serial.end_line();
     events::emit(Event::Refused { reason });
     exit::leave(Reason::LoaderRefused)
 }
@@ -41,7 +42,8 @@ pub fn panicked(info: &PanicInfo) -> ! {
     }
 }
 
-/// COM1, if there is one. Line ends inside the text become blanks.
+/// COM1, if there is one. Line ends and other control characters inside the
+/// text become blanks, so that a report is one line whatever it quotes.
 struct Serial(Option<Uart16550<PioBackend>>);
 
 impl Serial {
@@ -50,6 +52,11 @@ impl Serial {
         // running, and no kernel will follow.
         let uart = unsafe { Uart16550::new_port(COM1) };
         Self(uart.ok().and_then(|mut uart| uart.init(Config::default()).ok().map(|()| uart)))
+    }
+
+    fn end_line(&mut self) {
+        self.send(b'\r');
+        self.send(b'\n');
     }
 
     fn send(&mut self, byte: u8) {
@@ -64,10 +71,7 @@ impl Serial {
 impl Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
-            if byte == b'\n' {
-                self.send(b'\r');
-            }
-            self.send(byte);
+            self.send(if byte.is_ascii_control() { b' ' } else { byte });
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use loader::{
     error::LoadError,
     exceptions,
     files::{self, BootFiles},
-    handoff,
+    five_level, handoff,
     launch::{self, Machine, Prepared},
     memory::Identity,
     memory_map::MapError,
@@ -37,11 +37,22 @@ fn main() -> Status {
     let rsdp = firmware::rsdp();
     let system_table = firmware::system_table();
     let boot_time = firmware::unix_time();
+    let low_memory = match five_level::is_on().then(firmware::low_memory).transpose() {
+        Ok(low_memory) => low_memory,
+        Err(error) => refuse(error),
+    };
 
     // SAFETY: nothing of the firmware's is held: the volume is closed, the
     // files lie in pages of the loader's own, and the rest are plain values.
     let descriptors = unsafe { boot::exit_boot_services(None) };
     interrupts::disable();
+    if let Some(low_memory) = low_memory {
+        // SAFETY: 5-level paging is on, and UEFI runs without PCIDs; all
+        // memory is mapped at its own address and in reach of 4 levels on any
+        // machine of less than 128 TiB; the pages were allocated for this; the
+        // firmware's GDT is not needed.
+        unsafe { five_level::leave(low_memory) };
+    }
     exceptions::install();
     // SAFETY: UEFI maps memory at its own address (UEFI specification 2.10,
     // sec. 2.3.4 "x64 Platforms"); the loader's image and the files, to which

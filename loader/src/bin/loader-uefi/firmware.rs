@@ -1,13 +1,15 @@
 //! What the firmware knows of the machine.
 
 use loader::{
-    address::PhysRange,
+    address::{FOUR_GIB, PhysRange},
     date::Date,
+    error::LoadError,
+    five_level,
     memory_map::{Kind, MapError, MemoryMap},
     responses::Framebuffer,
 };
 use uefi::{
-    boot::MemoryType,
+    boot::{self, AllocateType, MemoryType},
     mem::memory_map::{MemoryMap as _, MemoryMapOwned},
     runtime, system, table,
     table::cfg::ConfigTableEntry,
@@ -46,6 +48,18 @@ pub fn unix_time() -> Option<i64> {
     };
     // UTC = local time - zone, in minutes (sec. 8.3 "Time Services").
     Some(local.unix_time()? - i64::from(time.time_zone().unwrap_or(0)) * 60)
+}
+
+/// Memory for [`five_level::leave`], executable and below 4 GiB.
+///
+/// # Errors
+/// There is none.
+pub fn low_memory() -> Result<PhysAddr, LoadError<'static>> {
+    let pages = (five_level::LOW_MEMORY / EFI_PAGE) as usize;
+    let highest = AllocateType::MaxAddress(FOUR_GIB.as_u64() - 1);
+    boot::allocate_pages(highest, MemoryType::LOADER_CODE, pages)
+        .map(|pages| PhysAddr::new(pages.as_ptr() as u64))
+        .map_err(|_| LoadError::Firmware("no memory below 4 GiB to leave 5-level paging"))
 }
 
 /// The library's map out of the firmware's last one.
