@@ -182,7 +182,9 @@ impl fmt::Display for SelectorCode {
 /// Prints what happened: cause, registers, instruction bytes, backtrace.
 pub fn report(frame: &TrapFrame, fault: &Fault) {
     println!("{} at rip {:#x}, ring {}", fault.vector(), frame.rip, frame.ring() as u8);
-    println!("    cause: {fault}");
+    if fault.vector().has_error_code() {
+        println!("    cause: {fault}");
+    }
     println!("{frame}");
     if frame.ring() == PrivilegeLevel::Ring0 {
         print_code(frame, fault);

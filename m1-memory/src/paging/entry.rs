@@ -3,7 +3,7 @@
 //! ```text
 //!  63 62     52 51                       12 11  9 8 7 6 5 4 3 2 1 0
 //! +--+---------+---------------------------+-----+-+-+-+-+-+-+-+-+-+
-//! |NX| ignored | physical address 51:12    | ign.|G|S|D|A| | |U|W|P|
+//! |NX| ignored | physical address 51:12    | ign.|G|S|D|A|C|T|U|W|P|
 //! +--+---------+---------------------------+-----+-+-+-+-+-+-+-+-+-+
 //! ```
 //!
@@ -25,6 +25,10 @@ bitflags! {
         const WRITABLE = 1 << 1;
         /// U/S: ring 3 is allowed below this entry.
         const USER = 1 << 2;
+        /// PWT: write through the cache (with PCD and PAT, the memory type).
+        const WRITE_THROUGH = 1 << 3;
+        /// PCD: do not cache.
+        const CACHE_DISABLE = 1 << 4;
         /// A: the CPU has used the entry.
         const ACCESSED = 1 << 5;
         /// D: the CPU has written through the entry.
