@@ -14,6 +14,7 @@ use std::{
 };
 
 pub use rustup::{host_rustc, missing_targets};
+pub use staged::{PACKAGES as STAGED_PACKAGES, describe as describe_staged};
 
 /// What kernels are compiled for.
 pub const KERNEL_TARGET: &str = "x86_64-unknown-none";
