@@ -45,10 +45,13 @@ const REVISION_MAGIC: [u64; 2] = [0xf956_2b2d_5c95_a6c8, 0x6a7b_3849_4453_6bdc];
 /// A size no machine of the tests has.
 const TOO_LARGE: u64 = 1 << 30;
 
+/// Spoils the kernel's file.
+type KernelSpoiler = fn(&mut Vec<u8>) -> Result<()>;
+
 /// A way to spoil what is booted.
 #[derive(Clone, Copy)]
 enum Spoil {
-    Kernel(fn(&mut Vec<u8>) -> Result<()>),
+    Kernel(KernelSpoiler),
     /// Lines added to the configuration.
     Configuration(&'static str),
     Archive(fn(&mut Vec<u8>)),
@@ -60,7 +63,7 @@ const SPOILS: &[(&str, &str, Spoil)] = &[
     ("cut-in-a-segment", "truncated ELF file", Spoil::Kernel(cut_in_first_segment)),
     ("big-endian", "little-endian", Spoil::Kernel(|kernel| put(kernel, elf::DATA, &[2]))),
     ("object-file", "ELF type 1", Spoil::Kernel(|kernel| put(kernel, elf::TYPE, &[1]))),
-    ("no-segments", "no loadable segment", Spoil::Kernel(unload)),
+    ("no-segments", "no loadable segment", Spoil::Kernel(|kernel| unload(kernel))),
     (
         "address-overflow",
         "exceeds the address space",
@@ -71,7 +74,7 @@ const SPOILS: &[(&str, &str, Spoil)] = &[
         "larger in the file than in memory",
         Spoil::Kernel(|kernel| put_in(kernel, 0, elf::P_MEMSZ, 1)),
     ),
-    ("shared-page", "share the page", Spoil::Kernel(share_page)),
+    ("shared-page", "share the page", Spoil::Kernel(|kernel| share_page(kernel))),
     (
         "not-enough-memory",
         "kernel image: not enough memory",
@@ -113,7 +116,7 @@ pub fn tests() -> Vec<Test> {
         .collect();
     tests.push(Test::new("loader/refuses/cut-at-every-header", needs, |bench| {
         // One byte short of each header's end, and right behind it.
-        let cuts: [fn(&mut Vec<u8>) -> Result<()>; 8] = [
+        let cuts: [KernelSpoiler; 8] = [
             |kernel| keep(kernel, elf::HEADER - 1),
             |kernel| keep(kernel, elf::HEADER),
             |kernel| keep(kernel, elf::HEADER + elf::PROGRAM_HEADER - 1),
@@ -214,12 +217,12 @@ fn cut_in_first_segment(kernel: &mut Vec<u8>) -> Result<()> {
 }
 
 /// Makes no segment a loadable one.
-fn unload(kernel: &mut Vec<u8>) -> Result<()> {
+fn unload(kernel: &mut [u8]) -> Result<()> {
     loads(kernel)?.into_iter().try_for_each(|header| put(kernel, header, &[0; 4]))
 }
 
 /// Moves the second segment right behind the first one's last byte.
-fn share_page(kernel: &mut Vec<u8>) -> Result<()> {
+fn share_page(kernel: &mut [u8]) -> Result<()> {
     let header = *loads(kernel)?.first().context("the kernel has no segment")?;
     let size = word(kernel, header + elf::P_MEMSZ)?;
     // A segment that fills its pages would have no page to share.
