@@ -32,6 +32,8 @@ use std::{
 
 const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
+/// What `cargo clippy` is with this toolchain.
+pub const CLIPPY: &str = "/usr/bin/cargo-clippy";
 /// The sources, below the sysroot.
 const SOURCES: &str = "lib/rustlib/src/rust/library";
 /// Changes whenever the way to build a stage does.
@@ -97,6 +99,7 @@ pub fn prepare(workspace: &Workspace) -> Result<Toolchain> {
         cargo: CARGO.into(),
         environment: vec![
             ("RUSTC", sysroot.join("bin/rustc").into()),
+            ("CARGO", CARGO.into()),
             // Clippy's driver takes the place of rustc and looks here.
             ("SYSROOT", sysroot.into()),
         ],
