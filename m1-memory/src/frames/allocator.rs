@@ -160,7 +160,6 @@ impl<'m> ChunkFrames<'m> {
                 Ok(())
             }
             Some(Freed::Ringing) => {
-                self.statistics.used -= 1;
                 self.ring(number);
                 Ok(())
             }
@@ -198,11 +197,12 @@ impl<'m> ChunkFrames<'m> {
         Ok(frame_at(number, slot))
     }
 
-    /// A chunk's bell rang: one frame of an exhausted chunk is free again, or
-    /// all of a broken one.
+    /// A chunk's bell rang at a free: one frame of an exhausted chunk is free
+    /// again, or all of a broken one.
     #[cold]
     #[inline(never)]
     fn ring(&mut self, number: usize) {
+        self.statistics.used -= 1;
         if number != self.hand {
             self.settle(number);
         }

@@ -5,20 +5,20 @@
 //! a handful of instructions, and nothing is ever searched.
 //!
 //! ```text
-//!           +-----------------------------------------+
-//! head ---> | slot 2                                  |
-//!           |                +-----------+            |
-//! slot    0 |  1 |  2 |  3 | |4 |  5 |   v 6 |  7     |
-//!         T   T    6    F    T    T     END   free    |
-//!                  |                    ^      ^
-//!                  +--------------------+      fresh: from here on, no frame
-//!   T  taken, with its purpose                 has been given out since the
-//!   F  foreign: not RAM of ours                chunk was whole
+//! number       0     1     2     3     4     5     6    …
+//!           +-----+-----+-----+-----+-----+-----+-----+--
+//! slots     |  T  |  4  |  6  |  T  | END |  F  |  1  | …
+//!           +-----+-----+-----+-----+-----+-----+-----+--
+//! head = 2              2 ----------------------> 6
+//!                 1 <---------------------------- 6
+//!                 1 --------------> 4, the last one
+//!
+//! T: taken, with its purpose      F: foreign, not RAM of ours
 //! ```
 //!
-//! A chunk whose frames are all free needs no chain: `fresh = 0` says it all.
-//! So neither setting up a chunk nor getting a whole one back touches its slots.
-//! For a run of 512 frames, one state stands for all slots alike.
+//! For a run of all 512 frames one state stands for the slots, which keep their
+//! chain meanwhile: taking and freeing a run touches no slot. The same holds for
+//! a chunk of which all frames came back: its chain has them all.
 //!
 //! A record counts the frames that are not free. When a free brings that to
 //! zero, the chunk is whole again and someone has to be told: the count is also
@@ -33,7 +33,7 @@ pub const FRAMES: usize = 512;
 
 /// What a slot holds; 0 to 511 is a free frame's link to the next free one.
 mod mark {
-    /// Free: the chain ends here, or there is none yet.
+    /// Free: the chain ends here.
     pub const END: u16 = 512;
     pub const RESERVED: u16 = 0x4000;
     pub const FOREIGN: u16 = 0x4001;
@@ -41,6 +41,17 @@ mod mark {
     pub const TAKEN: u16 = 0x8000;
     const _: () = assert!(END as usize == super::FRAMES);
 }
+
+/// The slots of a chunk whose frames are all free: a chain in their order.
+const ALL_FREE: [u16; FRAMES] = {
+    let mut slots = [mark::END; FRAMES];
+    let mut slot = 0;
+    while slot + 1 < FRAMES {
+        slots[slot] = slot as u16 + 1;
+        slot += 1;
+    }
+    slots
+};
 
 /// Where a chunk stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +85,6 @@ pub enum Freed {
 pub struct Chunk {
     slots: [u16; FRAMES],
     head: u16,
-    fresh: u16,
     bell: u16,
     state: State,
 }
@@ -85,8 +95,12 @@ impl Chunk {
     /// A chunk of which no frame is managed.
     pub fn foreign() -> Self {
         let slots = [mark::FOREIGN; FRAMES];
-        let (head, fresh) = (mark::END, FRAMES as u16);
-        Self { slots, head, fresh, bell: 1, state: State::Exhausted }
+        Self { slots, head: mark::END, bell: 1, state: State::Exhausted }
+    }
+
+    /// A chunk of which all frames are free.
+    pub fn whole() -> Self {
+        Self { slots: ALL_FREE, head: 0, bell: 0, state: State::Whole }
     }
 
     /// Where it stands.
@@ -99,16 +113,9 @@ impl Chunk {
     #[inline(always)]
     pub fn take(&mut self, purpose: Purpose) -> Option<usize> {
         let slot = usize::from(self.head);
-        let taken = mark::TAKEN | purpose as u16;
-        if let Some(first) = self.slots.get_mut(slot) {
-            self.head = *first;
-            *first = taken;
-            self.bell += 1;
-            return Some(slot);
-        }
-        let slot = usize::from(self.fresh);
-        *self.slots.get_mut(slot)? = taken;
-        self.fresh += 1;
+        let first = self.slots.get_mut(slot)?;
+        self.head = *first;
+        *first = mark::TAKEN | purpose as u16;
         self.bell += 1;
         Some(slot)
     }
@@ -165,10 +172,10 @@ impl Chunk {
     /// The lowest `count` free frames in a row below slot `limit`, aligned to
     /// `count`.
     pub fn find_row(&self, count: usize, limit: usize) -> Option<usize> {
-        let free = |usage| usage == Usage::Free;
-        (0..limit.min(FRAMES) / count)
-            .map(|row| row * count)
-            .find(|&first| self.find_other(first..first + count, free).is_none())
+        let row_is_free = |row: &[u16]| row.iter().all(|&slot| slot <= mark::END);
+        let mut rows = self.slots[..limit.min(FRAMES)].chunks_exact(count);
+        let in_use = matches!(self.state, State::Run(_));
+        rows.position(|row| !in_use && row_is_free(row)).map(|row| row * count)
     }
 
     /// Marks frames, whatever they were, and makes the chain anew. Call
@@ -188,7 +195,7 @@ impl Chunk {
             marked.fill(value);
         }
         let mut free = 0;
-        (self.head, self.fresh) = (mark::END, FRAMES as u16);
+        self.head = mark::END;
         for (number, slot) in self.slots.iter_mut().enumerate().rev() {
             if *slot <= mark::END {
                 *slot = self.head;
@@ -197,7 +204,9 @@ impl Chunk {
             }
         }
         self.bell = FRAMES as u16 - free;
-        self.recount();
+        if self.state == State::Exhausted {
+            self.state = State::Broken; // the bell counts all that is not free again
+        }
     }
 
     /// Marks the foreign ones among some frames as free; says how many.
@@ -212,10 +221,7 @@ impl Chunk {
                 adopted += 1;
             }
         }
-        if adopted == FRAMES as u64 {
-            (self.head, self.fresh, self.bell) = (mark::END, 0, 0);
-            self.recount();
-        } else if adopted > 0 {
+        if adopted > 0 {
             self.mark(0..0, Usage::Free);
         }
         adopted
@@ -228,8 +234,7 @@ impl Chunk {
             // Four slots at a time: a free of one frame waits for this.
             let four = [mark::TAKEN | purpose as u16; 4];
             self.slots.as_chunks_mut().0.fill(four);
-            (self.head, self.fresh) = (mark::END, FRAMES as u16);
-            (self.bell, self.state) = (1, State::Exhausted);
+            (self.head, self.bell, self.state) = (mark::END, 1, State::Exhausted);
         }
     }
 
@@ -238,37 +243,23 @@ impl Chunk {
         self.state = State::Run(purpose);
     }
 
-    /// All frames are free: those of a run, or of a chunk to be used again.
-    pub fn reset(&mut self) {
-        if !matches!(self.state, State::Run(_) | State::Whole) {
-            self.slots.fill(mark::END);
+    /// All frames are free from now on.
+    pub fn free_whole(&mut self) {
+        if let State::Run(_) = self.state {
+            self.state = State::Whole;
+        } else {
+            *self = Self::whole();
         }
-        (self.head, self.fresh, self.bell) = (mark::END, 0, 0);
-        self.state = State::Whole;
     }
 
-    /// Takes the chunk into the hand.
+    /// Takes a chunk with free frames into the hand.
     pub fn pick_up(&mut self) {
-        match self.state {
-            // Its slots are free one and all, but the chain may be of any order.
-            State::Whole => (self.head, self.fresh, self.bell) = (mark::END, 0, 0),
-            // Nothing is free, and the bell says one instead of all.
-            State::Exhausted => self.bell = FRAMES as u16,
-            State::Broken | State::InHand | State::Run(_) => {}
-        }
         self.state = State::InHand;
-    }
-
-    /// The bell counts what is not free, in a chunk that may have been exhausted.
-    fn recount(&mut self) {
-        if self.state == State::Exhausted {
-            self.state = State::Broken;
-        }
     }
 
     /// The state that follows from what is free, after a change or a bell.
     pub fn settle(&mut self) -> State {
-        let ends = self.head == mark::END && usize::from(self.fresh) == FRAMES;
+        let ends = self.head == mark::END;
         self.state = match (self.state, self.bell) {
             (State::Run(purpose), _) => State::Run(purpose),
             // The bell of an exhausted chunk: one frame is free.

@@ -76,14 +76,14 @@ impl<'m> Directory<'m> {
         self.entries.get(number).is_some_and(|&entry| entry != self.nobody)
     }
 
-    /// The record of a chunk, to add RAM to: a new one if it had none. `None`
-    /// beyond the limit, or when all records are given out.
-    pub fn get_or_add(&mut self, number: usize) -> Option<&mut Chunk> {
+    /// Gives a chunk a record of its own, if it has none yet, and hands it out.
+    /// `None` beyond the limit, or when all records are given out.
+    pub fn get_or_add(&mut self, number: usize, new: fn() -> Chunk) -> Option<&mut Chunk> {
         let entry = self.entries.get_mut(number)?;
         if *entry == self.nobody {
             let (record, rest) = mem::take(&mut self.spare).split_first_mut()?;
             self.spare = rest;
-            *entry = NonNull::from(record.write(Chunk::foreign()));
+            *entry = NonNull::from(record.write(new()));
         }
         self.get_mut(number)
     }

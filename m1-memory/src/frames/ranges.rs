@@ -5,6 +5,7 @@
 //! tables, a start-up page for another processor) reserves it.
 
 use super::allocator::{ChunkFrames, frame_at, frames_within, pieces, refusal};
+use super::chunk::{Chunk, FRAMES};
 use super::error::FrameError;
 use super::purpose::Usage;
 use crate::layout::PAGE_BYTES;
@@ -23,13 +24,19 @@ impl ChunkFrames<'_> {
         self.put_down();
         let mut new = 0;
         for (number, slots) in pieces(frames_within(start, end)) {
-            let first = frame_at(number, slots.start);
-            let chunk = self.chunks.get_or_add(number).ok_or(FrameError::NoRecord(first))?;
-            let adopted = chunk.adopt(slots);
-            if adopted > 0 {
+            let no_record = FrameError::NoRecord(frame_at(number, slots.start));
+            // Most chunks come in whole; they cost a fill, not a pass.
+            let added = if slots.len() == FRAMES && !self.chunks.is_managed(number) {
+                self.chunks.get_or_add(number, Chunk::whole).ok_or(no_record)?;
+                FRAMES as u64
+            } else {
+                let chunk = self.chunks.get_or_add(number, Chunk::foreign).ok_or(no_record)?;
+                chunk.adopt(slots)
+            };
+            if added > 0 {
                 self.settle(number);
-                self.statistics.total += adopted;
-                new += adopted;
+                self.statistics.total += added;
+                new += added;
             }
         }
         Ok(new)

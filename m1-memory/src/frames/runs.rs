@@ -146,7 +146,7 @@ impl ChunkFrames<'_> {
     /// All of a chunk is free from now on.
     fn free_chunk(&mut self, number: usize) {
         if let Some(chunk) = self.chunks.get_mut(number) {
-            chunk.reset();
+            chunk.free_whole();
             self.whole.insert(number);
         }
     }
