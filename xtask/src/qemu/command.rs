@@ -60,12 +60,16 @@ pub struct Channels {
 pub fn command(launch: &Launch, channels: &Channels) -> Command {
     let mut command = Command::new(super::program());
     // TCG behaves the same on every host, and needs no rights.
-    command.args(["-machine", "q35", "-accel", "tcg"]);
+    command.args(["-machine", "q35,memory-backend=ram", "-accel", "tcg"]);
     command.args(["-nodefaults", "-vga", "none", "-display", "none"]);
     // A reset, such as a triple fault causes, ends QEMU.
     command.arg("-no-reboot");
     command.arg("-cpu").arg(launch.cpu.to_string());
     command.arg("-m").arg(launch.memory.to_string());
+    // Without a reservation the guest may have far more memory than the host, as
+    // long as it does not touch it.
+    command.arg("-object");
+    command.arg(format!("memory-backend-ram,id=ram,size={},reserve=off", launch.memory));
     command.args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]);
     command.arg("-chardev").arg(format!("socket,id=events,fd={}", channels.events));
     command.arg("-device");
