@@ -86,8 +86,8 @@ pub fn guard() -> Result<(), Objection> {
     ensure(explained, "the guard page is not recognised as one")
 }
 
-/// The frames by kind agree with the running figures, and every frame counted
-/// as free has room in a run that the allocator says it has.
+/// The frames counted by kind, one by one, agree with the figures that every
+/// allocation and every free keeps up to date.
 ///
 /// # Errors
 /// What does not agree.

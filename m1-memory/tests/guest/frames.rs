@@ -209,11 +209,7 @@ fn below_limit() {
     });
     expect("some", !held.is_empty(), "no frame below 16 MiB");
     expect_eq("all-below-taken", left, 0);
-    expect(
-        "others-above",
-        KernelFrames.allocate().map(|frame| give_back_raw(frame)).is_ok(),
-        "none",
-    );
+    expect("others-above", KernelFrames.allocate().map(give_back_raw).is_ok(), "none");
     held.into_iter().for_each(give_back);
     expect_eq("no-frame-lost", frames::statistics().used, before);
 }
