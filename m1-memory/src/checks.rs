@@ -1,8 +1,7 @@
 //! What M1 shows about itself at the end of its boot: each function tries a
 //! property on the running kernel and says what it found instead.
 
-use crate::frames::bitmap::FrameError;
-use crate::frames::{self, FrameAllocator, KernelFrames};
+use crate::frames::{self, FrameAllocator, FrameError, KernelFrames};
 use crate::layout::{self, PAGE_BYTES};
 use crate::paging::kernel;
 use crate::stack;
@@ -85,6 +84,28 @@ pub fn guard() -> Result<(), Objection> {
         .ok_or("everything below the stack is mapped")?;
     let explained = policy::diagnose(guard.as_u64()).contains("guard page below kernel stack");
     ensure(explained, "the guard page is not recognised as one")
+}
+
+/// The frames counted by kind, one by one, agree with the figures that every
+/// allocation and every free keeps up to date.
+///
+/// # Errors
+/// What does not agree.
+pub fn census() -> Result<(), Objection> {
+    let (census, figures) = (frames::census(), frames::statistics());
+    let used = census.taken() + census.reserved;
+    ensure(used == figures.used, "the frames in use are not those counted")?;
+    ensure(census.free == figures.free(), "the free frames are not those counted")?;
+    ensure(census.runs_of_order(0) == census.free, "the free blocks do not add up")
+}
+
+/// Emits the frames by kind as events: the picture of physical memory.
+pub fn emit_frames() {
+    frames::for_each_region(|region| {
+        let start = region.first.start_address().as_u64();
+        let (end, usage) = (start + region.count * PAGE_BYTES, region.usage);
+        events::emit(Event::Region { start, end, flags: usage.flag(), name: usage });
+    });
 }
 
 /// Prints the mapped regions with their permissions, and emits them as events.

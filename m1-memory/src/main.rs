@@ -60,6 +60,7 @@ extern "C" fn on_own_stack() -> ! {
     x86_64::instructions::interrupts::enable();
 
     let mut milestone = Milestone::new(1);
+    checks::emit_frames();
     checks::print_regions();
     milestone.check(
         "audit",
@@ -67,6 +68,7 @@ extern "C" fn on_own_stack() -> ! {
         kernel::audit().map(|_| ()),
     );
     milestone.check("frames", "a frame is given out once, and freed once", checks::frames());
+    milestone.check("census", "the frames by kind add up", checks::census());
     milestone.check("heap", "the heap grows on demand and takes back", checks::heap());
     milestone.check("exhaustion", "too large a request is an error", checks::exhaustion());
     milestone.check("guard", "the stack has a guard page below it", checks::guard());

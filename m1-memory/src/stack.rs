@@ -10,8 +10,7 @@
 //!             +-------+ <- layout::STACKS.start + n × 17 pages
 //! ```
 
-use crate::frames::bitmap::FrameError;
-use crate::frames::{FrameAllocator, KernelFrames};
+use crate::frames::{FrameAllocator, FrameError, KernelFrames, Purpose};
 use crate::layout::{self, PAGE_BYTES};
 use crate::paging::access::Access;
 use crate::paging::kernel;
@@ -75,7 +74,7 @@ impl KernelStack {
         let mut address = stack.range().start;
         while address < stack.range().end {
             // On an error, dropping `stack` unmaps the pages mapped so far.
-            let frame = KernelFrames.allocate().map_err(StackError::Frames)?;
+            let frame = KernelFrames.allocate_for(Purpose::Stacks).map_err(StackError::Frames)?;
             if let Err(error) = kernel::map(address, frame, Access::KERNEL_DATA) {
                 // SAFETY: the frame was just allocated and is mapped nowhere.
                 let freed = unsafe { KernelFrames.free(frame) };

@@ -9,7 +9,7 @@ extern crate alloc;
 #[path = "guest/allocation.rs"]
 mod allocation;
 #[path = "guest/frames.rs"]
-mod frames_cases;
+mod frame_cases;
 #[path = "guest/mapping.rs"]
 mod mapping;
 #[path = "guest/protection.rs"]
@@ -80,7 +80,7 @@ extern "C" fn run_case() -> ! {
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
     cases::run(
-        &[CASES, frames_cases::CASES],
+        &[CASES, frame_cases::CASES],
         options.get("test").unwrap_or(""),
         options.get("nonce").unwrap_or("-"),
     )

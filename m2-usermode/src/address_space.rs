@@ -23,8 +23,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
-use m1_memory::frames::bitmap::FrameError;
-use m1_memory::frames::{FrameAllocator, KernelFrames};
+use m1_memory::frames::{FrameAllocator, FrameError, KernelFrames, Purpose};
 use m1_memory::layout::{KERNEL_HALF, PAGE_BYTES};
 use m1_memory::paging::access::Access;
 use m1_memory::paging::entry::{ENTRIES, Entry, Level};
@@ -165,7 +164,7 @@ impl AddressSpace {
         content: &[u8],
         access: Access,
     ) -> Result<(), SpaceError> {
-        let frame = KernelFrames.allocate().map_err(SpaceError::Frames)?;
+        let frame = KernelFrames.allocate_for(Purpose::User).map_err(SpaceError::Frames)?;
         let bytes = self.memory.pointer(frame.start_address());
         // SAFETY: the frame was just allocated; `content` is at most a page.
         unsafe {

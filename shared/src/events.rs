@@ -8,7 +8,7 @@
 //! | `check NAME ok` | a property was checked and holds |
 //! | `check NAME fail MESSAGE` | it was checked and does not hold |
 //! | `measure NAME VALUE UNIT` | a figure |
-//! | `region START END FLAGS NAME` | a range of virtual addresses |
+//! | `region START END FLAGS NAME` | virtual addresses with rights, or frames: `free`, `taken`, `reserved` |
 //! | `panic FILE:LINE:COLUMN MESSAGE` | the kernel panicked |
 //! | `exception VECTOR CODE RIP CR2 CS` | a CPU exception stopped the kernel |
 //! | `frame ADDRESS` | one return address of a backtrace, innermost first |

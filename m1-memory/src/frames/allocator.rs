@@ -29,9 +29,9 @@ use super::bit_tree::BitTree;
 use super::chunk::{Chunk, FRAMES, Freed, State};
 use super::directory::Directory;
 use super::error::FrameError;
+use super::place::{frame_at, frames_within, place_of};
 use super::purpose::{Purpose, Usage};
 use super::storage::Storage;
-use crate::layout::PAGE_BYTES;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 use x86_64::PhysAddr;
@@ -269,34 +269,4 @@ pub(super) fn refusal(frame: PhysFrame, usage: Usage) -> FrameError {
         Usage::Reserved => FrameError::Reserved(frame),
         Usage::Foreign => FrameError::Foreign(frame),
     }
-}
-
-/// Chunk and slot of a frame.
-#[inline(always)]
-pub(super) fn place_of(frame: PhysFrame) -> (usize, usize) {
-    let number = (frame.start_address().as_u64() / PAGE_BYTES) as usize;
-    (number / FRAMES, number % FRAMES)
-}
-
-/// The frame in a slot of a chunk.
-#[inline(always)]
-pub(super) fn frame_at(chunk: usize, slot: usize) -> PhysFrame {
-    let number = (chunk * FRAMES + slot) as u64;
-    PhysFrame::containing_address(PhysAddr::new_truncate(number * PAGE_BYTES))
-}
-
-/// Numbers of the frames that lie wholly between two addresses.
-pub(super) fn frames_within(start: PhysAddr, end: PhysAddr) -> Range<usize> {
-    let first = start.as_u64().div_ceil(PAGE_BYTES) as usize;
-    first..((end.as_u64() / PAGE_BYTES) as usize).max(first)
-}
-
-/// A range of frames, chunk by chunk: the chunk's number and slots.
-pub(super) fn pieces(frames: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> + Clone {
-    let Range { start, end } = frames;
-    let chunks = start / FRAMES..end.div_ceil(FRAMES);
-    chunks.filter(move |_| start < end).map(move |chunk| {
-        let base = chunk * FRAMES;
-        (chunk, start.max(base) - base..end.min(base + FRAMES) - base)
-    })
 }

@@ -4,8 +4,9 @@
 //! cost nothing while frames come and go. A whole chunk and a run count as one
 //! step; only chunks in use are looked at slot by slot.
 
-use super::allocator::{ChunkFrames, frame_at};
+use super::allocator::ChunkFrames;
 use super::chunk::FRAMES;
+use super::place::frame_at;
 use super::purpose::{Purpose, Usage};
 use core::fmt;
 use x86_64::structures::paging::PhysFrame;
@@ -112,8 +113,7 @@ impl ChunkFrames<'_> {
             Some((_, end, same)) if *end == first && *same == usage => *end += count,
             other => close(other.replace((first, first + count, usage))),
         };
-        for number in (0..self.chunks.len()).filter(|&number| self.chunks.is_managed(number)) {
-            let Some(chunk) = self.chunks.get(number) else { continue };
+        for (number, chunk) in self.chunks.records() {
             let base = number * FRAMES;
             match chunk.uniform_usage() {
                 Some(usage) => extend(base, FRAMES, usage),

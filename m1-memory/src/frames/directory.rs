@@ -49,11 +49,6 @@ impl<'m> Directory<'m> {
         Some(Self { entries, nobody, spare: storage.take_rest()? })
     }
 
-    /// Chunks the directory has room for, managed or not.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// The record of a chunk, to look at.
     #[inline]
     pub fn get(&self, number: usize) -> Option<&Chunk> {
@@ -74,6 +69,12 @@ impl<'m> Directory<'m> {
     /// Whether a chunk has a record of its own.
     pub fn is_managed(&self, number: usize) -> bool {
         self.entries.get(number).is_some_and(|&entry| entry != self.nobody)
+    }
+
+    /// All records with their chunks' numbers, lowest first.
+    pub fn records(&self) -> impl Iterator<Item = (usize, &Chunk)> {
+        let numbers = (0..self.entries.len()).filter(|&number| self.is_managed(number));
+        numbers.filter_map(|number| Some((number, self.get(number)?)))
     }
 
     /// Gives a chunk a record of its own, if it has none yet, and hands it out.

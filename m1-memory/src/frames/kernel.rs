@@ -129,7 +129,8 @@ pub fn allocate_for(purpose: Purpose) -> Result<PhysFrame, FrameError> {
 pub unsafe fn free(frame: PhysFrame) -> Result<(), FrameError> {
     with(|kernel| {
         kernel.frames.free(frame)?;
-        kernel.spoil(frame, 1);
+        // SAFETY: the allocator accepted the frames as its own; nobody has them now.
+        unsafe { spoil(kernel.memory, frame, 1) };
         Ok(())
     })
 }
@@ -173,7 +174,8 @@ pub fn allocate_below(
 pub unsafe fn free_run(first: PhysFrame, count: u64) -> Result<(), FrameError> {
     with(|kernel| {
         kernel.frames.free_run(first, count)?;
-        kernel.spoil(first, count);
+        // SAFETY: the allocator accepted the frames as its own; nobody has them now.
+        unsafe { spoil(kernel.memory, first, count) };
         Ok(())
     })
 }
@@ -232,15 +234,16 @@ pub fn log_statistics() {
     );
 }
 
-impl Kernel {
-    /// Overwrites frames that were just freed, in debug builds.
-    fn spoil(&self, first: PhysFrame, count: u64) {
-        if cfg!(debug_assertions) {
-            for number in 0..count {
-                let start = first.start_address() + number * PAGE_BYTES;
-                // SAFETY: the frame is RAM in the direct map and free: nobody's.
-                unsafe { self.memory.pointer(start).write_bytes(JUNK, PAGE_BYTES as usize) };
-            }
+/// Overwrites frames that were just freed, in debug builds.
+///
+/// # Safety
+/// The frames are RAM that `memory` reaches, and nobody's.
+unsafe fn spoil(memory: impl PhysicalMemory, first: PhysFrame, count: u64) {
+    if cfg!(debug_assertions) {
+        for number in 0..count {
+            let bytes = memory.pointer(first.start_address() + number * PAGE_BYTES);
+            // SAFETY: the caller's contract.
+            unsafe { bytes.write_bytes(JUNK, PAGE_BYTES as usize) };
         }
     }
 }
@@ -249,5 +252,32 @@ fn with<T>(action: impl FnOnce(&mut Kernel) -> Result<T, FrameError>) -> Result<
     match KERNEL.lock().as_mut() {
         Some(kernel) => action(kernel),
         None => Err(FrameError::OutOfMemory),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy)]
+    struct Buffer(*mut u8);
+
+    // SAFETY: the test's buffer is as long as the addresses it uses.
+    unsafe impl PhysicalMemory for Buffer {
+        fn pointer(&self, address: PhysAddr) -> *mut u8 {
+            self.0.wrapping_add(address.as_u64() as usize)
+        }
+    }
+
+    #[test]
+    fn freed_frames_are_filled_with_junk_and_no_others() {
+        let mut bytes = vec![1; 4 * PAGE_BYTES as usize];
+        let first = PhysFrame::containing_address(PhysAddr::new(PAGE_BYTES));
+        // SAFETY: frames 1 and 2 lie within the buffer.
+        unsafe { spoil(Buffer(bytes.as_mut_ptr()), first, 2) };
+        let junk = if cfg!(debug_assertions) { JUNK } else { 1 };
+        for (page, expected) in bytes.chunks(PAGE_BYTES as usize).zip([1, junk, junk, 1]) {
+            assert!(page.iter().all(|&byte| byte == expected));
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! In the order in which a chapter walks through them:
 //!
 //! - [`purpose`]: what a frame is used for
+//! - `place`: chunk and slot of a frame
 //! - [`chunk`]: the record of 512 frames, from which single frames are taken
 //! - [`bit_tree`]: a set of chunks that finds one in a few steps
 //! - [`storage`]: cutting tables out of a piece of memory
@@ -25,6 +26,7 @@ pub mod directory;
 mod error;
 pub mod kernel;
 pub mod owned;
+mod place;
 pub mod purpose;
 pub mod ranges;
 pub mod runs;

@@ -4,11 +4,11 @@
 //! says what is RAM, and whoever needs a certain range (the allocator's own
 //! tables, a start-up page for another processor) reserves it.
 
-use super::allocator::{ChunkFrames, frame_at, frames_within, pieces, refusal};
+use super::allocator::{ChunkFrames, refusal};
 use super::chunk::{Chunk, FRAMES};
 use super::error::FrameError;
+use super::place::{frame_at, frames_touched, frames_within, pieces};
 use super::purpose::Usage;
-use crate::layout::PAGE_BYTES;
 use core::ops::Range;
 use x86_64::PhysAddr;
 
@@ -85,10 +85,4 @@ impl ChunkFrames<'_> {
         }
         Ok(())
     }
-}
-
-/// Numbers of the frames that have a byte between two addresses.
-fn frames_touched(start: PhysAddr, end: PhysAddr) -> Range<usize> {
-    let first = (start.as_u64() / PAGE_BYTES) as usize;
-    first..(end.as_u64().div_ceil(PAGE_BYTES) as usize).max(first)
 }

@@ -11,9 +11,10 @@
 //! Short runs are kept together in one chunk after another, for the sake of the
 //! others.
 
-use super::allocator::{ChunkFrames, frame_at, pieces, refusal};
+use super::allocator::{ChunkFrames, refusal};
 use super::chunk::{FRAMES, State};
 use super::error::FrameError;
+use super::place::{frame_at, pieces};
 use super::purpose::{Purpose, Usage};
 use crate::layout::PAGE_BYTES;
 use x86_64::PhysAddr;

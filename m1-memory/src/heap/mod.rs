@@ -7,8 +7,7 @@
 
 pub mod free_list;
 
-use crate::frames::bitmap::FrameError;
-use crate::frames::{FrameAllocator, KernelFrames};
+use crate::frames::{FrameAllocator, FrameError, KernelFrames, Purpose};
 use crate::layout::{self, PAGE_BYTES};
 use crate::paging::access::Access;
 use crate::paging::kernel;
@@ -139,7 +138,7 @@ impl Heap {
 
 /// Maps one more page of the heap to a new frame.
 fn map_page(address: VirtAddr) -> Result<(), FrameError> {
-    let frame = KernelFrames.allocate()?;
+    let frame = KernelFrames.allocate_for(Purpose::Heap)?;
     kernel::map(address, frame, Access::KERNEL_DATA).map_err(|_| {
         give_back(frame);
         FrameError::OutOfMemory

@@ -7,8 +7,7 @@
 
 use super::access::{Access, Rights};
 use super::entry::{Entry, Flags, Level};
-use crate::frames::FrameAllocator;
-use crate::frames::bitmap::FrameError;
+use crate::frames::{FrameAllocator, FrameError, Purpose};
 use crate::layout::PAGE_BYTES;
 use crate::physical::PhysicalMemory;
 use core::fmt;
@@ -110,7 +109,7 @@ impl<M: PhysicalMemory> Mapper<M> {
     /// # Errors
     /// No frame for the root.
     pub fn create(memory: M, frames: &mut impl FrameAllocator) -> Result<Self, PagingError> {
-        let root = frames.allocate().map_err(PagingError::Frames)?;
+        let root = frames.allocate_for(Purpose::PageTables).map_err(PagingError::Frames)?;
         let mapper = Self { root, memory };
         mapper.clear(root);
         Ok(mapper)
@@ -141,7 +140,7 @@ impl<M: PhysicalMemory> Mapper<M> {
         while level > size {
             let entry = self.read(table, level, address);
             table = if !entry.is_present() {
-                let new = frames.allocate().map_err(PagingError::Frames)?;
+                let new = frames.allocate_for(Purpose::PageTables).map_err(PagingError::Frames)?;
                 self.clear(new);
                 let flags = access.table_flags();
                 self.write(table, level, address, Entry::new(new.start_address(), flags));

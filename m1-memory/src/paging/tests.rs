@@ -5,7 +5,7 @@ use super::audit::{Violation, audit};
 use super::entry::{Entry, Flags, Level};
 use super::mapper::{Mapper, PagingError};
 use crate::frames::FrameAllocator;
-use crate::frames::bitmap::FrameError;
+use crate::frames::FrameError;
 use crate::layout::PAGE_BYTES;
 use crate::physical::PhysicalMemory;
 use proptest::prelude::*;

@@ -59,12 +59,17 @@ pub struct Inherited {
 pub fn command(launch: &Launch, inherited: &Inherited) -> Command {
     let mut command = Command::new(super::program());
     // TCG behaves the same on every host, and needs no rights.
-    command.args(["-machine", "q35", "-accel", "tcg"]);
+    command.args(["-machine", "q35,memory-backend=ram", "-accel", "tcg"]);
     command.args(["-nodefaults", "-vga", "none", "-display", "none"]);
     // A reset, such as a triple fault causes, ends QEMU.
     command.arg("-no-reboot");
     command.arg("-cpu").arg(launch.machine.cpu.to_string());
     command.arg("-m").arg(launch.machine.memory.to_string());
+    // Without a reservation the guest may have far more memory than the host, as
+    // long as it does not touch it.
+    command.arg("-object");
+    let size = launch.machine.memory;
+    command.arg(format!("memory-backend-ram,id=ram,size={size},reserve=off"));
     command.args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]);
     command.arg("-chardev").arg(format!("socket,id=events,fd={}", inherited.events));
     command.arg("-device");
