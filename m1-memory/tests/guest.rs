@@ -10,6 +10,8 @@ extern crate alloc;
 mod allocation;
 #[path = "guest/mapping.rs"]
 mod mapping;
+#[path = "guest/paging.rs"]
+mod paging;
 #[path = "guest/protection.rs"]
 mod protection;
 
@@ -77,7 +79,11 @@ extern "C" fn run_case() -> ! {
     let boot = boot();
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
-    cases::run(&[CASES], options.get("test").unwrap_or(""), options.get("nonce").unwrap_or("-"))
+    cases::run(
+        &[CASES, paging::CASES],
+        options.get("test").unwrap_or(""),
+        options.get("nonce").unwrap_or("-"),
+    )
 }
 
 /// The loader's answers.

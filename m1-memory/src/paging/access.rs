@@ -4,7 +4,7 @@
 //! construction for everything that is mapped through it. [`Rights`] is what
 //! the CPU makes of the entries it finds, whoever wrote them.
 
-use super::entry::Flags;
+use super::entry::{Entry, Flags};
 use core::fmt;
 
 /// What may be done with the bytes of a page.
@@ -103,6 +103,42 @@ impl Rights {
     }
 }
 
+/// What a chain of entries permits, as one word: [`Rights`] before they are
+/// taken apart.
+///
+/// In an entry W and U permit and NX forbids. With NX turned round every bit
+/// permits, and "the conjunction of all levels" is a bitwise AND.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Permits(u64);
+
+impl Permits {
+    pub(super) const ALL: Self = Self(u64::MAX);
+
+    /// What remains below `entry`.
+    #[inline]
+    pub(super) fn through(self, entry: Entry) -> Self {
+        Self(self.0 & (entry.bits() ^ Flags::NO_EXECUTE.bits()))
+    }
+
+    /// Whether these are the flags of tables as open as `access` needs them.
+    #[inline]
+    pub(super) fn lead_to(self, access: Access) -> bool {
+        let needed = access.table_flags().bits() | Flags::NO_EXECUTE.bits();
+        self.0 & needed == needed
+    }
+
+    /// The rights, if the last entry of the chain is a leaf.
+    #[inline]
+    pub(super) fn rights(self, leaf: Entry) -> Rights {
+        Rights {
+            write: self.0 & Flags::WRITABLE.bits() != 0,
+            execute: self.0 & Flags::NO_EXECUTE.bits() != 0,
+            user: self.0 & Flags::USER.bits() != 0,
+            global: leaf.bits() & Flags::GLOBAL.bits() != 0,
+        }
+    }
+}
+
 impl fmt::Display for Rights {
     /// `rwxug`, a dash for what is not given.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,6 +163,23 @@ mod tests {
                 let rights = Rights::ALL.through(access.table_flags()).through(access.leaf_flags());
                 assert!(!(rights.write && rights.execute), "{access:?}");
                 assert_eq!(rights.user, owner == Owner::User, "{access:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_word_holds_the_same_rights() {
+        let words: Vec<Flags> = (0..16u64)
+            .map(|bits| {
+                let nx = (bits >> 3) << 63;
+                Flags::from_bits_retain(1 | ((bits & 3) << 1) | ((bits & 4) << 6) | nx)
+            })
+            .collect();
+        for &table in &words {
+            for &leaf in &words {
+                let entry = Entry::from_bits(leaf.bits());
+                let word = Permits::ALL.through(Entry::from_bits(table.bits())).through(entry);
+                assert_eq!(word.rights(entry), Rights::ALL.through(table).through(leaf));
             }
         }
     }
