@@ -49,6 +49,7 @@ impl Access {
     pub const USER_DATA: Self = Self { usage: Use::ReadWrite, owner: Owner::User };
 
     /// The flags of the leaf entry.
+    #[inline]
     pub fn leaf_flags(self) -> Flags {
         let usage = match self.usage {
             Use::Read => Flags::NO_EXECUTE,
@@ -64,6 +65,7 @@ impl Access {
 
     /// The flags of the entries above: as open as the tables below may need,
     /// but U=1 only on the way to user pages.
+    #[inline]
     pub fn table_flags(self) -> Flags {
         let owner = match self.owner {
             Owner::Kernel => Flags::empty(),

@@ -75,28 +75,33 @@ impl Entry {
     pub const EMPTY: Self = Self(0);
 
     /// An entry pointing to a frame or table.
+    #[inline]
     pub fn new(address: PhysAddr, flags: Flags) -> Self {
         Self((address.as_u64() & ADDRESS_MASK) | flags.bits())
     }
 
     /// A leaf of a table of `level` that gives `access` to `physical`.
+    #[inline]
     pub fn leaf(physical: PhysAddr, level: Level, access: Access) -> Self {
         let large = if level == Level::Pt { Flags::empty() } else { Flags::LARGE };
         Self::new(physical, access.leaf_flags() | large)
     }
 
+    #[inline]
     pub(super) const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
+    #[inline]
     pub(super) const fn bits(self) -> u64 {
         self.0
     }
 
     /// Where the page of this leaf of `level` begins: the address field without
     /// the PAT bit of a large leaf.
+    #[inline]
     pub fn page(self, level: Level) -> PhysAddr {
-        PhysAddr::new(self.0 & ADDRESS_MASK & !(level.entry_bytes() - 1))
+        PhysAddr::new_truncate(self.0 & ADDRESS_MASK & !(level.entry_bytes() - 1))
     }
 
     /// This leaf with other rights; address, memory type, A and D stay.
@@ -132,31 +137,37 @@ impl Entry {
     }
 
     /// How many entries of the table it points to are in use.
+    #[inline]
     pub fn count(self) -> u16 {
         ((self.0 & COUNT_MASK) / COUNT_ONE) as u16
     }
 
     /// Its address field.
+    #[inline]
     pub fn address(self) -> PhysAddr {
-        PhysAddr::new(self.0 & ADDRESS_MASK)
+        PhysAddr::new_truncate(self.0 & ADDRESS_MASK)
     }
 
     /// The table it points to.
+    #[inline]
     pub fn table(self) -> PhysFrame {
         PhysFrame::containing_address(self.address())
     }
 
     /// Its flags.
+    #[inline]
     pub fn flags(self) -> Flags {
         Flags::from_bits_truncate(self.0)
     }
 
     /// Whether the CPU uses the entry at all.
+    #[inline]
     pub fn is_present(self) -> bool {
         self.0 & Flags::PRESENT.bits() != 0
     }
 
     /// Whether the walk ends at this entry of a table of `level`.
+    #[inline]
     pub fn is_leaf(self, level: Level) -> bool {
         level == Level::Pt || self.0 & Flags::LARGE.bits() != 0
     }
@@ -177,16 +188,19 @@ pub enum Level {
 
 impl Level {
     /// log2 of the bytes one entry covers.
+    #[inline]
     const fn shift(self) -> u32 {
         12 + 9 * self as u32
     }
 
     /// Bytes that one entry of this table covers.
+    #[inline]
     pub const fn entry_bytes(self) -> u64 {
         1 << self.shift()
     }
 
     /// The index into this table for an address.
+    #[inline]
     pub fn index(self, address: VirtAddr) -> u16 {
         (address.as_u64() >> self.shift()) as u16 % ENTRIES
     }
@@ -202,6 +216,7 @@ impl Level {
     }
 
     /// The table whose entries point to tables of this level.
+    #[inline]
     pub fn above(self) -> Option<Self> {
         match self {
             Self::Pt => Some(Self::Pd),
@@ -212,6 +227,7 @@ impl Level {
     }
 
     /// The table that an entry of this one points to.
+    #[inline]
     pub fn below(self) -> Option<Self> {
         match self {
             Self::Pml4 => Some(Self::Pdpt),

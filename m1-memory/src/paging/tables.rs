@@ -111,8 +111,6 @@ impl<M: PhysicalMemory> Mapper<M> {
             let table = path.tables[parent as usize];
             self.slot(table, parent, address).fetch_add(COUNT_ONE, Relaxed);
         }
-        let path = self.walk(address, size);
-        self.open_window(address, &path);
         Ok(Flush::range(address, bytes))
     }
 
@@ -160,7 +158,6 @@ impl<M: PhysicalMemory> Mapper<M> {
 
     /// Removes the leaf at the end of `path`, and the tables that become empty.
     pub(super) fn remove(&mut self, address: VirtAddr, path: &Path) {
-        self.open_window(address, path);
         self.slot(path.table(), path.level, address).store(0, Relaxed);
         if let Some(parent) = counting_parent(address, path.level) {
             let table = path.tables[parent as usize];
