@@ -202,7 +202,7 @@ pub fn locate(address: u64) -> Place {
     }
     let name = find(at).map_or(layout::name_of(at), |region| region.name);
     let rights = if at < KERNEL_HALF { None } else { kernel::try_translate(at).flatten() };
-    Place::Range { name, rights: rights.map(|translation| translation.rights) }
+    Place::Range { name, rights: rights.map(|translation| translation.rights()) }
 }
 
 /// The name of the region or stack at `address`.

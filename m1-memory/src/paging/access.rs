@@ -109,17 +109,24 @@ impl Rights {
 /// taken apart.
 ///
 /// In an entry W and U permit and NX forbids. With NX turned round every bit
-/// permits, and "the conjunction of all levels" is a bitwise AND.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// permits, and "the conjunction of all levels" is a bitwise AND. G means
+/// something in the leaf alone, so tables pass it.
+#[derive(Clone, Copy)]
 pub(super) struct Permits(u64);
 
 impl Permits {
     pub(super) const ALL: Self = Self(u64::MAX);
 
-    /// What remains below `entry`.
+    /// What remains below the table that `entry` points to.
     #[inline]
-    pub(super) fn through(self, entry: Entry) -> Self {
-        Self(self.0 & (entry.bits() ^ Flags::NO_EXECUTE.bits()))
+    pub(super) fn through_table(self, entry: Entry) -> Self {
+        Self(self.0 & ((entry.bits() ^ Flags::NO_EXECUTE.bits()) | Flags::GLOBAL.bits()))
+    }
+
+    /// What remains in the page of `leaf`.
+    #[inline]
+    pub(super) fn through_leaf(self, leaf: Entry) -> Self {
+        Self(self.0 & (leaf.bits() ^ Flags::NO_EXECUTE.bits()))
     }
 
     /// Whether these are the flags of tables as open as `access` needs them.
@@ -129,15 +136,29 @@ impl Permits {
         self.0 & needed == needed
     }
 
-    /// The rights, if the last entry of the chain is a leaf.
+    /// The rights, after [`through_leaf`](Self::through_leaf).
     #[inline]
-    pub(super) fn rights(self, leaf: Entry) -> Rights {
+    pub(super) fn rights(self) -> Rights {
         Rights {
             write: self.0 & Flags::WRITABLE.bits() != 0,
             execute: self.0 & Flags::NO_EXECUTE.bits() != 0,
             user: self.0 & Flags::USER.bits() != 0,
-            global: leaf.bits() & Flags::GLOBAL.bits() != 0,
+            global: self.0 & Flags::GLOBAL.bits() != 0,
         }
+    }
+}
+
+impl PartialEq for Permits {
+    fn eq(&self, other: &Self) -> bool {
+        self.rights() == other.rights() // the other bits are no rights
+    }
+}
+
+impl Eq for Permits {}
+
+impl fmt::Debug for Permits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rights().fmt(f)
     }
 }
 
@@ -180,8 +201,9 @@ mod tests {
         for &table in &words {
             for &leaf in &words {
                 let entry = Entry::from_bits(leaf.bits());
-                let word = Permits::ALL.through(Entry::from_bits(table.bits())).through(entry);
-                assert_eq!(word.rights(entry), Rights::ALL.through(table).through(leaf));
+                let table_entry = Entry::from_bits(table.bits());
+                let word = Permits::ALL.through_table(table_entry).through_leaf(entry);
+                assert_eq!(word.rights(), Rights::ALL.through(table).through(leaf));
             }
         }
     }

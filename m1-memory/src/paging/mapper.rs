@@ -22,7 +22,6 @@ use super::access::{Access, Permits, Rights};
 use super::entry::{COUNT_ONE, Entry, Level};
 pub use super::error::{Mapping, PagingError};
 pub use super::flush::Flush;
-use super::tables::Path;
 use crate::frames::FrameAllocator;
 use crate::layout::PAGE_BYTES;
 use crate::physical::PhysicalMemory;
@@ -50,8 +49,14 @@ pub struct Translation {
     pub physical: PhysAddr,
     /// The level of the leaf, which gives the page's size.
     pub level: Level,
+    permits: Permits,
+}
+
+impl Translation {
     /// What all levels together permit.
-    pub rights: Rights,
+    pub fn rights(&self) -> Rights {
+        self.permits.rights()
+    }
 }
 
 /// The page table that was changed last.
@@ -196,76 +201,11 @@ impl<M: PhysicalMemory> Mapper<M> {
             if entry.is_leaf(level) {
                 return Some(translation(address, level, entry, above));
             }
-            above = above.through(entry);
+            above = above.through_table(entry);
             table = entry.table();
         }
         let entry = self.read(table, Level::Pt, address);
         entry.is_present().then(|| translation(address, Level::Pt, entry, above))
-    }
-
-    /// Changes what may be done with the 4 KiB page at `address`.
-    ///
-    /// # Errors
-    /// As [`unmap`](Self::unmap).
-    pub fn protect(&mut self, address: VirtAddr, access: Access) -> Result<Flush, PagingError> {
-        let path = self.leaf(address, Level::Pt)?;
-        self.change(address, &path, access);
-        Ok(Flush::page(address))
-    }
-
-    /// Removes the page of `size` at `address`, splitting a larger one first.
-    ///
-    /// # Errors
-    /// [`PagingError::NotMapped`], [`PagingError::SmallerPages`], or no frame for
-    /// a table to split with.
-    pub fn unmap_page(
-        &mut self,
-        address: VirtAddr,
-        size: Level,
-        frames: &mut impl FrameAllocator,
-    ) -> Result<(Mapping, Flush), PagingError> {
-        let (path, flush) = self.leaf_of_size(address, size, frames)?;
-        let mapping = path.mapping(address);
-        self.remove(address, &path);
-        Ok((mapping, flush))
-    }
-
-    /// Changes what may be done with the page of `size` at `address`, splitting
-    /// a larger one first. Memory type, A and D stay.
-    ///
-    /// # Errors
-    /// As [`unmap_page`](Self::unmap_page).
-    pub fn protect_page(
-        &mut self,
-        address: VirtAddr,
-        size: Level,
-        access: Access,
-        frames: &mut impl FrameAllocator,
-    ) -> Result<Flush, PagingError> {
-        let (path, flush) = self.leaf_of_size(address, size, frames)?;
-        self.change(address, &path, access);
-        Ok(flush)
-    }
-
-    /// Moves the page of `size` at `address` to other physical memory, splitting
-    /// a larger page first. Rights and memory type stay. Returns what was there.
-    ///
-    /// # Errors
-    /// As [`unmap_page`](Self::unmap_page), or `physical` is misaligned.
-    pub fn remap(
-        &mut self,
-        address: VirtAddr,
-        physical: PhysAddr,
-        size: Level,
-        frames: &mut impl FrameAllocator,
-    ) -> Result<(Mapping, Flush), PagingError> {
-        if !physical.is_aligned(size.entry_bytes()) {
-            return Err(PagingError::Misaligned { address });
-        }
-        let (path, flush) = self.leaf_of_size(address, size, frames)?;
-        let slot = self.slot(path.table(), path.level, address);
-        slot.store(path.entry.moved_to(physical, path.level).bits(), Relaxed);
-        Ok((path.mapping(address), flush))
     }
 
     /// The entry for `address` in a table of `level`.
@@ -293,7 +233,7 @@ impl<M: PhysicalMemory> Mapper<M> {
             if !entry.is_present() || entry.is_leaf(level) {
                 return false;
             }
-            above = above.through(entry);
+            above = above.through_table(entry);
             (parent, table) = (table, entry.table());
         }
         self.window = Window { span: span(address), table, parent, above };
@@ -318,6 +258,6 @@ fn translation(address: VirtAddr, level: Level, entry: Entry, above: Permits) ->
     Translation {
         physical: PhysAddr::new_truncate(entry.page(level).as_u64() | offset),
         level,
-        rights: above.through(entry).rights(entry),
+        permits: above.through_leaf(entry),
     }
 }

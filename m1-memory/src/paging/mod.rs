@@ -22,6 +22,7 @@ pub mod entry;
 pub mod error;
 pub mod flush;
 pub mod kernel;
+mod kernel_ranges;
 pub mod mapper;
 pub mod ram;
 mod range;

@@ -1,4 +1,4 @@
-//! Leaves of the size that was asked for, and large pages taken apart.
+//! Changes to pages of any size, and large pages taken apart for them.
 //!
 //! ```text
 //!   PD entry: leaf, 2 MiB      ->      PD entry: table -> PT: 512 leaves, 4 KiB
@@ -15,14 +15,79 @@
 use super::access::{Access, Owner, Use};
 use super::entry::{ENTRIES, Entry, Flags, Level};
 use super::flush::Flush;
-use super::mapper::{Mapper, PagingError};
+use super::mapper::{Mapper, Mapping, PagingError};
 use super::tables::{Path, table_entry};
 use crate::frames::FrameAllocator;
 use crate::physical::PhysicalMemory;
 use core::sync::atomic::Ordering::Relaxed;
-use x86_64::VirtAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 impl<M: PhysicalMemory> Mapper<M> {
+    /// Changes what may be done with the 4 KiB page at `address`.
+    ///
+    /// # Errors
+    /// As [`unmap`](Self::unmap).
+    pub fn protect(&mut self, address: VirtAddr, access: Access) -> Result<Flush, PagingError> {
+        let path = self.leaf(address, Level::Pt)?;
+        self.change(address, &path, access);
+        Ok(Flush::page(address))
+    }
+
+    /// Removes the page of `size` at `address`, splitting a larger one first.
+    ///
+    /// # Errors
+    /// [`PagingError::NotMapped`], [`PagingError::SmallerPages`], or no frame for
+    /// a table to split with.
+    pub fn unmap_page(
+        &mut self,
+        address: VirtAddr,
+        size: Level,
+        frames: &mut impl FrameAllocator,
+    ) -> Result<(Mapping, Flush), PagingError> {
+        let (path, flush) = self.leaf_of_size(address, size, frames)?;
+        let mapping = path.mapping(address);
+        self.remove(address, &path);
+        Ok((mapping, flush))
+    }
+
+    /// Changes what may be done with the page of `size` at `address`, splitting
+    /// a larger one first. Memory type, A and D stay.
+    ///
+    /// # Errors
+    /// As [`unmap_page`](Self::unmap_page).
+    pub fn protect_page(
+        &mut self,
+        address: VirtAddr,
+        size: Level,
+        access: Access,
+        frames: &mut impl FrameAllocator,
+    ) -> Result<Flush, PagingError> {
+        let (path, flush) = self.leaf_of_size(address, size, frames)?;
+        self.change(address, &path, access);
+        Ok(flush)
+    }
+
+    /// Moves the page of `size` at `address` to other physical memory, splitting
+    /// a larger page first. Rights and memory type stay. Returns what was there.
+    ///
+    /// # Errors
+    /// As [`unmap_page`](Self::unmap_page), or `physical` is misaligned.
+    pub fn remap(
+        &mut self,
+        address: VirtAddr,
+        physical: PhysAddr,
+        size: Level,
+        frames: &mut impl FrameAllocator,
+    ) -> Result<(Mapping, Flush), PagingError> {
+        if !physical.is_aligned(size.entry_bytes()) {
+            return Err(PagingError::Misaligned { address });
+        }
+        let (path, flush) = self.leaf_of_size(address, size, frames)?;
+        let slot = self.slot(path.table(), path.level, address);
+        slot.store(path.entry.moved_to(physical, path.level).bits(), Relaxed);
+        Ok((path.mapping(address), flush))
+    }
+
     /// Splits the page that holds `address` until it is no larger than `size`.
     /// What every address means stays the same.
     ///

@@ -54,7 +54,7 @@ impl Path {
             page: address.align_down(self.level.entry_bytes()),
             physical: self.entry.page(self.level),
             level: self.level,
-            rights: self.above.through(self.entry).rights(self.entry),
+            rights: self.above.through_leaf(self.entry).rights(),
         }
     }
 }
@@ -68,7 +68,7 @@ impl<M: PhysicalMemory> Mapper<M> {
             let entry = self.read(tables[level as usize], level, address);
             match level.below() {
                 Some(below) if level > lowest && entry.is_present() && !entry.is_leaf(level) => {
-                    above = above.through(entry);
+                    above = above.through_table(entry);
                     tables[below as usize] = entry.table();
                     level = below;
                 }

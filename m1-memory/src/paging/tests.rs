@@ -85,7 +85,7 @@ fn a_mapped_page_translates_byte_for_byte() {
     tables.map(page(3), frame(7), Level::Pt, DATA, &mut machine).expect("maps").not_needed();
     let found = tables.translate(page(3) + 0x123u64).expect("translates");
     assert_eq!((found.physical, found.level), (frame(7) + 0x123u64, Level::Pt));
-    assert_eq!(found.rights.to_string(), "rw--g");
+    assert_eq!(found.rights().to_string(), "rw--g");
     assert_eq!(tables.translate(page(4)), None);
 }
 
@@ -109,7 +109,7 @@ fn large_pages_translate_and_are_not_split_unasked() {
     tables.map(address, physical, Level::Pd, DATA, &mut machine).expect("2 MiB").not_needed();
     let found = tables.translate(address + 0x1f_ffffu64).expect("last byte");
     assert_eq!((found.physical, found.level), (physical + 0x1f_ffffu64, Level::Pd));
-    let existing = Mapping { page: address, physical, level: Level::Pd, rights: found.rights };
+    let existing = Mapping { page: address, physical, level: Level::Pd, rights: found.rights() };
     let inside = address + 0x3000u64;
     let refused = PagingError::LargePage { address: inside, existing };
     assert_eq!(tables.unmap(inside).expect_err("no 4 KiB page"), refused);
@@ -153,7 +153,7 @@ fn user_bits_are_set_only_on_the_way_to_user_pages() {
         .expect("user")
         .not_needed();
     tables.map(page(0), frame(1), Level::Pt, DATA, &mut machine).expect("kernel").not_needed();
-    assert_eq!(tables.translate(user).map(|to| to.rights.to_string()).as_deref(), Some("r-xu-"));
+    assert_eq!(tables.translate(user).map(|to| to.rights().to_string()).as_deref(), Some("r-xu-"));
     let top = |address| tables.read(tables.root(), Level::Pml4, address).flags();
     assert!(top(user).contains(Flags::USER));
     assert!(!top(page(0)).contains(Flags::USER));

@@ -69,11 +69,11 @@ impl<M: PhysicalMemory> Mapper<M> {
             }
             match level.below() {
                 Some(below) if !entry.is_leaf(level) => {
-                    let above = above.through(entry);
+                    let above = above.through_table(entry);
                     self.visit_table(entry.table(), below, page.as_u64(), above, visit);
                 }
                 _ => {
-                    let rights = above.through(entry).rights(entry);
+                    let rights = above.through_leaf(entry).rights();
                     visit(Mapping { page, physical: entry.page(level), level, rights });
                 }
             }

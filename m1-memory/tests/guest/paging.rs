@@ -167,7 +167,7 @@ fn large_page_split_in_use() {
     expect("some", large.iter().any(|page| page.page == base), "the run is not one large page");
     for page in &large {
         expect_eq("split", kernel::split(page.page), Ok(()));
-        let now = kernel::translate(page.page + 5u64).map(|to| (to.level, to.rights));
+        let now = kernel::translate(page.page + 5u64).map(|to| (to.level, to.rights()));
         expect_eq("small", now, Some((Level::Pt, page.rights)));
     }
     let tables = frames::statistics().used - before;
@@ -319,7 +319,7 @@ fn move_a_page() {
     // SAFETY: only this case uses the page.
     expect_eq("moved", unsafe { kernel::remap(page, second) }, Ok(first));
     expect_eq("after", read(page), 2);
-    let rights = kernel::translate(page).map(|to| to.rights.write);
+    let rights = kernel::translate(page).map(|to| to.rights().write);
     expect_eq("still-read-only", rights, Some(false));
 }
 

@@ -252,7 +252,7 @@ impl Run {
             (frame * PAGE_BYTES + 7, rights)
         });
         let found = self.tables.translate(address(page) + 7u64);
-        assert_eq!(found.map(|found| (found.physical.as_u64(), found.rights)), expected);
+        assert_eq!(found.map(|found| (found.physical.as_u64(), found.rights())), expected);
     }
 
     /// Walks all tables: the pages are the model's, and every table in use is

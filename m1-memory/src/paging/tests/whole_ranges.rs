@@ -88,7 +88,7 @@ fn splitting_keeps_rights_and_used_bits() {
     for offset in [0, 0x20_0000, 0x345_6789, 0x3fff_ffff] {
         let found = tables.translate(gib + offset).expect("still mapped");
         assert_eq!(found.physical, physical + offset);
-        assert_eq!(found.rights.to_string(), "rw--g");
+        assert_eq!(found.rights().to_string(), "rw--g");
     }
     let level = |offset: u64| tables.translate(gib + offset).map(|found| found.level);
     assert_eq!([level(0), level(0x345_6000)], [Some(Level::Pd), Some(Level::Pt)]);
@@ -108,14 +108,14 @@ fn a_page_in_a_large_one_is_split_off_when_asked_for() {
     let third = LARGE + 3 * PAGE_BYTES;
     let closed = Access::KERNEL_CONSTANTS;
     tables.protect_page(third, Level::Pt, closed, &mut machine).expect("splits").not_needed();
-    let rights = |address| tables.translate(address).map(|found| found.rights.to_string());
+    let rights = |address| tables.translate(address).map(|found| found.rights().to_string());
     assert_eq!(rights(third).as_deref(), Some("r---g"));
     assert_eq!(rights(third + PAGE_BYTES).as_deref(), Some("rw--g"));
     let (old, flush) = tables.remap(third, frame(9), Level::Pt, &mut machine).expect("moves");
     flush.not_needed();
     assert_eq!((old.page, old.physical), (third, physical + 3 * PAGE_BYTES));
     let found = tables.translate(third + 1u64).expect("mapped");
-    assert_eq!((found.physical, found.rights.write), (frame(9) + 1u64, false));
+    assert_eq!((found.physical, found.rights().write), (frame(9) + 1u64, false));
     let whole = tables.unmap_page(LARGE, Level::Pd, &mut machine).expect_err("not whole any more");
     let Mapping { page, .. } = match whole {
         PagingError::SmallerPages { existing, .. } => existing,
@@ -184,7 +184,7 @@ fn a_range_with_a_hole_is_not_changed() {
     let bytes = 4 * PAGE_BYTES;
     let closed = tables.protect_range(page(0), bytes, Access::KERNEL_CONSTANTS, &mut machine);
     assert_eq!(closed.expect_err("hole"), hole);
-    assert!(tables.translate(page(0)).is_some_and(|found| found.rights.write));
+    assert!(tables.translate(page(0)).is_some_and(|found| found.rights().write));
     let gone = tables.unmap_range(page(0), bytes, &mut machine, |_| panic!("unmapped"));
     assert_eq!(gone.expect_err("hole"), hole);
 }
