@@ -4,6 +4,7 @@
 use crate::frames::{self, FrameAllocator, FrameError, KernelFrames};
 use crate::layout::{self, PAGE_BYTES};
 use crate::paging::kernel;
+use crate::regions;
 use crate::stack;
 use crate::{heap, policy};
 use alloc::boxed::Box;
@@ -111,7 +112,8 @@ pub fn emit_frames() {
 /// Prints the mapped regions with their permissions, and emits them as events.
 pub fn print_regions() {
     kernel::for_each_region(|region| {
-        let name = layout::name_of(region.start);
+        // The tables are locked here, so places come without rights of their own.
+        let name = regions::name_at(region.start);
         let mut flags = ArrayString::<8>::new();
         // Five letters always fit.
         let _ = write!(flags, "{}", region.rights);

@@ -7,6 +7,7 @@
 //! - [`physical`]: reaching physical memory through the direct map
 //! - [`frames`]: who owns which 4 KiB frame of RAM
 //! - [`paging`]: page tables of our own, with W^X
+//! - [`regions`]: what has its place where, by name
 //! - [`cpu`]: the protections the CPU offers on top
 //! - [`stack`]: kernel stacks with a guard page
 //! - [`heap`]: `alloc::boxed::Box` and friends, growing on demand
@@ -25,5 +26,6 @@ pub mod layout;
 pub mod paging;
 pub mod physical;
 pub mod policy;
+pub mod regions;
 pub mod segments;
 pub mod stack;

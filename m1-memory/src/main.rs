@@ -64,7 +64,7 @@ extern "C" fn on_own_stack() -> ! {
     checks::print_regions();
     milestone.check(
         "audit",
-        "no page is both writable and executable, none of the kernel's is open to ring 3",
+        "no page is writable and executable, none of the kernel's open to ring 3, direct map = RAM",
         kernel::audit().map(|_| ()),
     );
     milestone.check("frames", "a frame is given out once, and freed once", checks::frames());

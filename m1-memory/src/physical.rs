@@ -55,7 +55,9 @@ impl DirectMap {
 // SAFETY: `new` made sure that the loader maps RAM at this offset, and
 // `paging::kernel` maps it again there.
 unsafe impl PhysicalMemory for DirectMap {
+    #[inline]
     fn pointer(&self, address: PhysAddr) -> *mut u8 {
-        (layout::DIRECT_MAP + address.as_u64()).as_mut_ptr()
+        // A physical address has at most 52 bits, so nothing is carried over.
+        (layout::DIRECT_MAP.as_u64() + address.as_u64()) as *mut u8
     }
 }

@@ -1,23 +1,21 @@
-//! M1's fault policy: M0's, plus what the layout knows about an address.
+//! M1's fault policy: M0's, plus what the regions know about an address.
 
-use crate::layout;
-use crate::stack;
+use crate::regions;
 use core::fmt::Write;
 use m0_boot::fault::Fault;
 use m0_boot::trap_frame::TrapFrame;
 use m0_boot::traps::{self, Diagnosis, Resolution};
 use m0_boot::vector::Vector;
-use x86_64::VirtAddr;
 
 /// Ends the kernel with a diagnosis of the address, for page faults; otherwise
 /// as [`traps::halt`].
 pub fn explain(frame: &mut TrapFrame, fault: &Fault) -> Resolution {
     match fault {
-        Fault::Page { address, .. } => Resolution::Halt(diagnose(*address)),
+        Fault::Page { address, .. } => Resolution::Halt(report("#PF", *address)),
         // A double fault is often a page fault on a stack that is used up: CR2
         // still holds the address.
         Fault::Plain { vector: Vector::DOUBLE_FAULT, .. } => {
-            Resolution::Halt(diagnose(x86_64::registers::control::Cr2::read_raw()))
+            Resolution::Halt(report("last #PF", x86_64::registers::control::Cr2::read_raw()))
         }
         _ => traps::halt(frame, fault),
     }
@@ -26,17 +24,16 @@ pub fn explain(frame: &mut TrapFrame, fault: &Fault) -> Resolution {
 /// What stands, or does not stand, at `address`.
 pub fn diagnose(address: u64) -> Diagnosis {
     let mut text = Diagnosis::new();
-    // Every sentence is shorter than the buffer; a longer one would be cut.
-    let _ = match VirtAddr::try_new(address) {
-        Err(_) => write!(text, "{address:#x} is not canonical"),
-        Ok(at) => match stack::guard_at(at) {
-            Some(number) => write!(text, "guard page below kernel stack {number}: it overflowed"),
-            None if address < layout::PAGE_BYTES => {
-                write!(text, "null pointer, or a small offset from one")
-            }
-            None => write!(text, "the address is in the {}", layout::name_of(at)),
-        },
-    };
+    // Longer than the buffer only with a long thread name; it would be cut.
+    let _ = write!(text, "{}", regions::locate(address));
+    text
+}
+
+/// The same, with the address in front.
+fn report(what: &str, address: u64) -> Diagnosis {
+    let mut text = Diagnosis::new();
+    // As above.
+    let _ = write!(text, "{what} at {address:#x}: {}", regions::locate(address));
     text
 }
 

@@ -9,8 +9,11 @@
 //!             | guard |   1 page, not mapped: an overflow is a page fault
 //!             +-------+ <- layout::STACKS.start + n × 17 pages
 //! ```
+//!
+//! A stack can carry the name of the thread that runs on it, so that a fault
+//! report knows whose stack, or whose guard page, an address lies in.
 
-use crate::frames::{FrameAllocator, FrameError, KernelFrames, Purpose};
+use crate::frames::{FrameError, Purpose};
 use crate::layout::{self, PAGE_BYTES};
 use crate::paging::access::Access;
 use crate::paging::kernel;
@@ -33,13 +36,31 @@ const _: () = {
     assert!(SLOTS as u64 * SLOT_BYTES <= room);
 };
 
-/// One bit per slot, 1 for taken.
-static TAKEN: Mutex<[u64; SLOTS / 64]> = Mutex::new([0; SLOTS / 64]);
+/// Who has which slot.
+static TABLE: Mutex<Table> = Mutex::new(Table { taken: [0; SLOTS / 64], owners: [""; SLOTS] });
+
+struct Table {
+    /// One bit per slot, 1 for taken.
+    taken: [u64; SLOTS / 64],
+    /// The thread on each, "" for none.
+    owners: [&'static str; SLOTS],
+}
 
 /// A kernel stack; unmapped and freed on drop.
 #[derive(Debug)]
 pub struct KernelStack {
     slot: usize,
+}
+
+/// A place in a kernel stack or in the guard page below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackPlace {
+    /// The stack's number.
+    pub number: usize,
+    /// The thread that runs on it, if it was named.
+    pub owner: Option<&'static str>,
+    /// Whether this is the guard page.
+    pub guard: bool,
 }
 
 /// Why there is no stack.
@@ -69,27 +90,30 @@ impl KernelStack {
     /// # Errors
     /// See [`StackError`]; nothing is left mapped then.
     pub fn new() -> Result<Self, StackError> {
-        let slot = take_slot().ok_or(StackError::NoSlot)?;
-        let stack = Self { slot };
-        let mut address = stack.range().start;
-        while address < stack.range().end {
-            // On an error, dropping `stack` unmaps the pages mapped so far.
-            let frame = KernelFrames.allocate_for(Purpose::Stacks).map_err(StackError::Frames)?;
-            if let Err(error) = kernel::map(address, frame, Access::KERNEL_DATA) {
-                // SAFETY: the frame was just allocated and is mapped nowhere.
-                let freed = unsafe { KernelFrames.free(frame) };
-                debug_assert_eq!(freed, Ok(()));
-                return Err(StackError::Paging(error));
+        Self::named("")
+    }
+
+    /// Maps a new stack for the thread called `owner`.
+    ///
+    /// # Errors
+    /// See [`StackError`]; nothing is left mapped then.
+    pub fn named(owner: &'static str) -> Result<Self, StackError> {
+        let slot = TABLE.lock().take(owner).ok_or(StackError::NoSlot)?;
+        match kernel::populate(slot_range(slot), Access::KERNEL_DATA, Purpose::Stacks) {
+            Ok(()) => Ok(Self { slot }),
+            Err(error) => {
+                TABLE.lock().release(slot);
+                Err(match error {
+                    PagingError::Frames(error) => StackError::Frames(error),
+                    other => StackError::Paging(other),
+                })
             }
-            address += PAGE_BYTES;
         }
-        Ok(stack)
     }
 
     /// The mapped addresses; the guard page is the one below.
     pub fn range(&self) -> Range<VirtAddr> {
-        let start = slot_start(self.slot) + PAGE_BYTES;
-        start..start + STACK_BYTES
+        slot_range(self.slot)
     }
 
     /// The address a stack pointer starts from.
@@ -97,7 +121,7 @@ impl KernelStack {
         self.range().end
     }
 
-    /// The stack's number, as [`guard_at`] names it.
+    /// The stack's number, as [`place_of`] gives it.
     pub fn number(&self) -> usize {
         self.slot
     }
@@ -105,31 +129,35 @@ impl KernelStack {
 
 impl Drop for KernelStack {
     fn drop(&mut self) {
-        let mut address = self.range().start;
-        while address < self.range().end {
-            // SAFETY: whoever owned the stack has dropped it, so nothing runs
-            // on it. A stack whose construction failed has unmapped pages;
-            // those are skipped.
-            if let Ok(frame) = unsafe { kernel::unmap(address) } {
-                // SAFETY: the frame is mapped nowhere else.
-                let freed = unsafe { KernelFrames.free(frame) };
-                debug_assert_eq!(freed, Ok(()));
-            }
-            address += PAGE_BYTES;
+        // SAFETY: whoever owned the stack has dropped it, so nothing runs on it,
+        // and its frames are mapped nowhere else but in the direct map.
+        match unsafe { kernel::vacate(self.range()) } {
+            Ok(()) => TABLE.lock().release(self.slot),
+            // The slot stays taken: something is still mapped there.
+            Err(error) => log::error!("kernel stack {} cannot be freed: {error}", self.slot),
         }
-        TAKEN.lock()[self.slot / 64] &= !(1 << (self.slot % 64));
     }
 }
 
-/// The number of the stack whose guard page holds `address`.
-pub fn guard_at(address: VirtAddr) -> Option<usize> {
+/// The stack that `address` lies in, or in the guard page of. For fault reports:
+/// None also if the table is just being changed.
+pub fn place_of(address: VirtAddr) -> Option<StackPlace> {
     if !layout::STACKS.contains(&address) {
         return None;
     }
     let offset = address - layout::STACKS.start;
-    let slot = (offset / SLOT_BYTES) as usize;
-    let taken = slot < SLOTS && TAKEN.try_lock()?[slot / 64] & (1 << (slot % 64)) != 0;
-    (taken && offset % SLOT_BYTES < PAGE_BYTES).then_some(slot)
+    let number = (offset / SLOT_BYTES) as usize;
+    let table = TABLE.try_lock()?;
+    if !table.is_taken(number) {
+        return None;
+    }
+    let owner = table.owners.get(number).copied().filter(|owner| !owner.is_empty());
+    Some(StackPlace { number, owner, guard: offset % SLOT_BYTES < PAGE_BYTES })
+}
+
+/// The number of the stack whose guard page holds `address`.
+pub fn guard_at(address: VirtAddr) -> Option<usize> {
+    place_of(address).filter(|place| place.guard).map(|place| place.number)
 }
 
 /// Goes on in `next` on `stack`, leaving the current stack for good.
@@ -157,14 +185,45 @@ unsafe extern "C" fn switch(top: VirtAddr, next: extern "C" fn() -> !) -> ! {
     )
 }
 
-fn slot_start(slot: usize) -> VirtAddr {
-    layout::STACKS.start + slot as u64 * SLOT_BYTES
+/// The mapped pages of a slot.
+fn slot_range(slot: usize) -> Range<VirtAddr> {
+    let start = layout::STACKS.start + (slot as u64 * SLOT_BYTES + PAGE_BYTES);
+    start..start + STACK_BYTES
 }
 
-fn take_slot() -> Option<usize> {
-    let mut taken = TAKEN.lock();
-    let word = taken.iter().position(|&word| word != u64::MAX)?;
-    let bit = taken[word].trailing_ones() as usize;
-    taken[word] |= 1 << bit;
-    Some(word * 64 + bit)
+impl Table {
+    fn take(&mut self, owner: &'static str) -> Option<usize> {
+        let word = self.taken.iter().position(|&word| word != u64::MAX)?;
+        let bit = self.taken[word].trailing_ones() as usize;
+        self.taken[word] |= 1 << bit;
+        let slot = word * 64 + bit;
+        self.owners[slot] = owner;
+        Some(slot)
+    }
+
+    fn release(&mut self, slot: usize) {
+        self.taken[slot / 64] &= !(1 << (slot % 64));
+    }
+
+    fn is_taken(&self, slot: usize) -> bool {
+        self.taken.get(slot / 64).is_some_and(|word| word & (1 << (slot % 64)) != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_page_knows_its_thread() {
+        let slot = TABLE.lock().take("worker-1").expect("a slot");
+        let bottom = slot_range(slot).start;
+        let place = |guard| StackPlace { number: slot, owner: Some("worker-1"), guard };
+        assert_eq!(place_of(bottom - 1u64), Some(place(true)));
+        assert_eq!(place_of(bottom - PAGE_BYTES), Some(place(true)));
+        assert_eq!(place_of(bottom), Some(place(false)));
+        assert_eq!(place_of(bottom + (STACK_BYTES - 1)), Some(place(false)));
+        TABLE.lock().release(slot);
+        assert_eq!(place_of(bottom), None);
+    }
 }

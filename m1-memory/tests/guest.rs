@@ -12,6 +12,8 @@ mod allocation;
 mod frame_cases;
 #[path = "guest/mapping.rs"]
 mod mapping;
+#[path = "guest/paging.rs"]
+mod paging;
 #[path = "guest/protection.rs"]
 mod protection;
 
@@ -80,7 +82,7 @@ extern "C" fn run_case() -> ! {
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
     cases::run(
-        &[CASES, frame_cases::CASES],
+        &[CASES, frame_cases::CASES, paging::CASES],
         options.get("test").unwrap_or(""),
         options.get("nonce").unwrap_or("-"),
     )

@@ -19,11 +19,9 @@ use crate::{gdt, syscall};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use core::fmt;
-use m1_memory::layout;
 use m1_memory::stack::{KernelStack, StackError};
 use shared::exit::{self, Reason};
 use spin::Mutex;
-use x86_64::VirtAddr;
 use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::PhysFrame;
 
@@ -54,7 +52,6 @@ pub enum State {
 }
 
 struct Thread {
-    name: &'static str,
     state: State,
     /// None for the boot thread, whose stack is never freed.
     stack: Option<KernelStack>,
@@ -106,15 +103,8 @@ static SCHEDULER: Mutex<Option<Scheduler>> = Mutex::new(None);
 /// Makes the running code the first thread, on the kernel's page tables `root`.
 pub fn init(root: PhysFrame) {
     const BOOT: ThreadId = ThreadId(0);
-    let boot = Thread {
-        name: "boot",
-        state: State::Running,
-        stack: None,
-        root,
-        body: |_| 0,
-        argument: 0,
-        saved_rsp: 0,
-    };
+    let boot =
+        Thread { state: State::Running, stack: None, root, body: |_| 0, argument: 0, saved_rsp: 0 };
     *SCHEDULER.lock() = Some(Scheduler {
         threads: BTreeMap::from([(BOOT, Box::new(boot))]),
         ready: VecDeque::new(),
@@ -125,6 +115,7 @@ pub fn init(root: PhysFrame) {
 }
 
 /// Starts a thread on the page tables `root`; it runs when the caller yields.
+/// `name` is what fault reports call its stack.
 ///
 /// # Errors
 /// No memory for its stack.
@@ -134,11 +125,11 @@ pub fn spawn(
     body: Body,
     argument: u64,
 ) -> Result<ThreadId, StackError> {
-    let stack = KernelStack::new()?;
+    let stack = KernelStack::named(name)?;
     // SAFETY: the stack was just mapped and is nobody else's.
     let saved_rsp = unsafe { switch::prepare(stack.top(), begin) };
     let state = State::Ready;
-    let thread = Thread { name, state, stack: Some(stack), root, body, argument, saved_rsp };
+    let thread = Thread { state, stack: Some(stack), root, body, argument, saved_rsp };
     Ok(with(|scheduler| {
         let id = ThreadId(scheduler.next_id);
         scheduler.next_id += 1;
@@ -263,20 +254,6 @@ extern "C" fn begin() -> ! {
         Some((body, argument)) => end(body(argument)),
         None => end(0),
     }
-}
-
-/// The thread whose stack, or guard page below it, holds `address`.
-pub fn owner_of_stack(address: VirtAddr) -> Option<&'static str> {
-    // Called from fault reports: never wait for the lock.
-    let scheduler = SCHEDULER.try_lock()?;
-    let mut threads = scheduler.as_ref()?.threads.values();
-    let holds = |thread: &Thread| {
-        thread.stack.as_ref().is_some_and(|stack| {
-            let range = stack.range();
-            (range.start - layout::PAGE_BYTES..range.end).contains(&address)
-        })
-    };
-    threads.find(|thread| holds(thread)).map(|thread| thread.name)
 }
 
 /// Runs `action` under the scheduler's lock.

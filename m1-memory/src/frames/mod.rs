@@ -46,11 +46,6 @@ pub use purpose::{Purpose, Usage};
 
 use x86_64::structures::paging::PhysFrame;
 
-/// Error and statistics under the allocator's name.
-pub mod bitmap {
-    pub use super::{FrameError, Statistics};
-}
-
 /// A source of frames.
 ///
 /// # Safety

@@ -4,7 +4,7 @@
 //! construction for everything that is mapped through it. [`Rights`] is what
 //! the CPU makes of the entries it finds, whoever wrote them.
 
-use super::entry::Flags;
+use super::entry::{Entry, Flags};
 use core::fmt;
 
 /// What may be done with the bytes of a page.
@@ -49,6 +49,7 @@ impl Access {
     pub const USER_DATA: Self = Self { usage: Use::ReadWrite, owner: Owner::User };
 
     /// The flags of the leaf entry.
+    #[inline]
     pub fn leaf_flags(self) -> Flags {
         let usage = match self.usage {
             Use::Read => Flags::NO_EXECUTE,
@@ -64,6 +65,7 @@ impl Access {
 
     /// The flags of the entries above: as open as the tables below may need,
     /// but U=1 only on the way to user pages.
+    #[inline]
     pub fn table_flags(self) -> Flags {
         let owner = match self.owner {
             Owner::Kernel => Flags::empty(),
@@ -103,6 +105,63 @@ impl Rights {
     }
 }
 
+/// What a chain of entries permits, as one word: [`Rights`] before they are
+/// taken apart.
+///
+/// In an entry W and U permit and NX forbids. With NX turned round every bit
+/// permits, and "the conjunction of all levels" is a bitwise AND. G means
+/// something in the leaf alone, so tables pass it.
+#[derive(Clone, Copy)]
+pub(super) struct Permits(u64);
+
+impl Permits {
+    pub(super) const ALL: Self = Self(u64::MAX);
+
+    /// What remains below the table that `entry` points to.
+    #[inline]
+    pub(super) fn through_table(self, entry: Entry) -> Self {
+        Self(self.0 & ((entry.bits() ^ Flags::NO_EXECUTE.bits()) | Flags::GLOBAL.bits()))
+    }
+
+    /// What remains in the page of `leaf`.
+    #[inline]
+    pub(super) fn through_leaf(self, leaf: Entry) -> Self {
+        Self(self.0 & (leaf.bits() ^ Flags::NO_EXECUTE.bits()))
+    }
+
+    /// Whether these are the flags of tables as open as `access` needs them.
+    #[inline]
+    pub(super) fn lead_to(self, access: Access) -> bool {
+        let needed = access.table_flags().bits() | Flags::NO_EXECUTE.bits();
+        self.0 & needed == needed
+    }
+
+    /// The rights, after [`through_leaf`](Self::through_leaf).
+    #[inline]
+    pub(super) fn rights(self) -> Rights {
+        Rights {
+            write: self.0 & Flags::WRITABLE.bits() != 0,
+            execute: self.0 & Flags::NO_EXECUTE.bits() != 0,
+            user: self.0 & Flags::USER.bits() != 0,
+            global: self.0 & Flags::GLOBAL.bits() != 0,
+        }
+    }
+}
+
+impl PartialEq for Permits {
+    fn eq(&self, other: &Self) -> bool {
+        self.rights() == other.rights() // the other bits are no rights
+    }
+}
+
+impl Eq for Permits {}
+
+impl fmt::Debug for Permits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rights().fmt(f)
+    }
+}
+
 impl fmt::Display for Rights {
     /// `rwxug`, a dash for what is not given.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,6 +186,24 @@ mod tests {
                 let rights = Rights::ALL.through(access.table_flags()).through(access.leaf_flags());
                 assert!(!(rights.write && rights.execute), "{access:?}");
                 assert_eq!(rights.user, owner == Owner::User, "{access:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_word_holds_the_same_rights() {
+        let words: Vec<Flags> = (0..16u64)
+            .map(|bits| {
+                let nx = (bits >> 3) << 63;
+                Flags::from_bits_retain(1 | ((bits & 3) << 1) | ((bits & 4) << 6) | nx)
+            })
+            .collect();
+        for &table in &words {
+            for &leaf in &words {
+                let entry = Entry::from_bits(leaf.bits());
+                let table_entry = Entry::from_bits(table.bits());
+                let word = Permits::ALL.through_table(table_entry).through_leaf(entry);
+                assert_eq!(word.rights(), Rights::ALL.through(table).through(leaf));
             }
         }
     }

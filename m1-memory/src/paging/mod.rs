@@ -3,16 +3,31 @@
 //!
 //! - [`entry`]: one entry, its bits, and the four levels
 //! - [`access`]: who may do what with a page; W^X by construction
-//! - [`mapper`]: map, unmap, protect and translate in one set of tables
+//! - [`mapper`]: map, unmap, protect, move and translate single pages
+//! - `tables`: the way down the tree; tables that come and go
+//! - `split`: large pages taken apart
+//! - `range`: whole ranges, all or nothing
+//! - [`flush`]: telling the TLB
+//! - [`error`]: why paging refused
 //! - [`walk`]: all regions of a set of tables, as the CPU sees them
 //! - [`audit`]: what must never be true of the kernel's tables
-//! - [`kernel`]: the kernel's own tables
+//! - [`ram`]: what the direct map has to hold
+//! - [`build`]: the kernel's own tables, from linker symbols and memory map
+//! - [`kernel`]: those tables once they are loaded, behind a lock
 
 pub mod access;
 pub mod audit;
+pub mod build;
 pub mod entry;
+pub mod error;
+pub mod flush;
 pub mod kernel;
+mod kernel_ranges;
 pub mod mapper;
+pub mod ram;
+mod range;
+mod split;
+mod tables;
 pub mod walk;
 
 #[cfg(test)]

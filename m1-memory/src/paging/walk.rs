@@ -3,9 +3,9 @@
 //! Neighbouring pages with the same rights make one region, whatever the size
 //! of the pages, like the `info mem` of QEMU's monitor.
 
-use super::access::Rights;
+use super::access::{Permits, Rights};
 use super::entry::{ENTRIES, Level};
-use super::mapper::Mapper;
+use super::mapper::{Mapper, Mapping};
 use crate::physical::PhysicalMemory;
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PhysFrame;
@@ -25,16 +25,19 @@ impl<M: PhysicalMemory> Mapper<M> {
     /// Calls `visit` for each region, lowest address first.
     pub fn for_each_region(&self, mut visit: impl FnMut(MappedRegion)) {
         let mut open: Option<MappedRegion> = None;
-        self.for_each_leaf(self.root(), Level::Pml4, 0, Rights::ALL, &mut |leaf| match &mut open {
-            Some(region)
-                if region.rights == leaf.rights
-                    && region.last.as_u64().wrapping_add(1) == leaf.start.as_u64() =>
-            {
-                region.last = leaf.last;
-            }
-            _ => {
-                if let Some(done) = open.replace(leaf) {
-                    visit(done);
+        self.for_each_page(|page| {
+            let leaf = MappedRegion::from(page);
+            match &mut open {
+                Some(region)
+                    if region.rights == leaf.rights
+                        && region.last.as_u64().wrapping_add(1) == leaf.start.as_u64() =>
+                {
+                    region.last = leaf.last;
+                }
+                _ => {
+                    if let Some(done) = open.replace(leaf) {
+                        visit(done);
+                    }
                 }
             }
         });
@@ -43,32 +46,44 @@ impl<M: PhysicalMemory> Mapper<M> {
         }
     }
 
+    /// Calls `visit` for each page of whatever size, lowest address first.
+    pub fn for_each_page(&self, mut visit: impl FnMut(Mapping)) {
+        self.visit_table(self.root(), Level::Pml4, 0, Permits::ALL, &mut visit);
+    }
+
     /// Depth first over one table; `base` is the address its entry 0 covers,
     /// before sign extension.
-    fn for_each_leaf(
+    fn visit_table(
         &self,
         table: PhysFrame,
         level: Level,
         base: u64,
-        rights: Rights,
-        visit: &mut impl FnMut(MappedRegion),
+        above: Permits,
+        visit: &mut impl FnMut(Mapping),
     ) {
         for index in 0..ENTRIES {
-            let start = VirtAddr::new_truncate(base + u64::from(index) * level.entry_bytes());
-            let entry = self.read(table, level, start);
+            let page = VirtAddr::new_truncate(base + u64::from(index) * level.entry_bytes());
+            let entry = self.read(table, level, page);
             if !entry.is_present() {
                 continue;
             }
-            let rights = rights.through(entry.flags());
             match level.below() {
                 Some(below) if !entry.is_leaf(level) => {
-                    self.for_each_leaf(entry.table(), below, start.as_u64(), rights, visit);
+                    let above = above.through_table(entry);
+                    self.visit_table(entry.table(), below, page.as_u64(), above, visit);
                 }
                 _ => {
-                    let last = VirtAddr::new(start.as_u64() + (level.entry_bytes() - 1));
-                    visit(MappedRegion { start, last, rights });
+                    let rights = above.through_leaf(entry).rights();
+                    visit(Mapping { page, physical: entry.page(level), level, rights });
                 }
             }
         }
+    }
+}
+
+impl From<Mapping> for MappedRegion {
+    fn from(page: Mapping) -> Self {
+        let last = VirtAddr::new(page.page.as_u64() + (page.level.entry_bytes() - 1));
+        Self { start: page.page, last, rights: page.rights }
     }
 }

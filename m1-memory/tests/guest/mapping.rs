@@ -3,6 +3,7 @@
 use m1_memory::frames::{self, FrameAllocator, KernelFrames};
 use m1_memory::layout;
 use m1_memory::paging::access::Access;
+use m1_memory::paging::entry::Level;
 use m1_memory::paging::kernel;
 use m1_memory::paging::mapper::PagingError;
 use m1_memory::stack::{self, KernelStack};
@@ -76,9 +77,14 @@ pub fn read_only_page_faults() {
 pub fn occupied_page_refused() {
     let existing = map_spare(Access::KERNEL_DATA);
     let other = KernelFrames.allocate().unwrap_or_else(|error| panic!("{error}"));
-    let refused =
-        PagingError::Occupied { address: spare_page(), existing: existing.start_address() };
-    expect_eq("refused", kernel::map(spare_page(), other, Access::KERNEL_DATA), Err(refused));
+    match kernel::map(spare_page(), other, Access::KERNEL_DATA) {
+        Err(PagingError::Occupied { existing: found, .. }) => expect_eq(
+            "refused-with-mapping",
+            (found.page, found.physical, found.level),
+            (spare_page(), existing.start_address(), Level::Pt),
+        ),
+        other => expect("refused", false, format_args!("{other:?}")),
+    }
     expect_eq("still-works", touch(3), 3);
 }
 
