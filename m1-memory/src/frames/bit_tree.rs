@@ -102,11 +102,13 @@ impl<'m> BitTree<'m> {
     }
 
     /// The first of `count` members in a row, aligned to `count` (a power of
-    /// two) and all below `limit`: the highest such row. Rare, hence linear.
+    /// two) and all below `limit`: the highest such row. Rare, so it looks at
+    /// one row after the other, between the largest member and the smallest.
     pub fn row(&self, count: usize, limit: usize) -> Option<usize> {
         let bottom = &self.levels[0];
-        let rows = limit.min(bottom.len() * BITS) / count;
-        (0..rows).rev().map(|row| row * count).find(|&first| {
+        let (first, last) = (self.first()?, self.last()?);
+        let rows = first / count..limit.min(last + 1) / count;
+        rows.rev().map(|row| row * count).find(|&first| {
             if count < BITS {
                 let wanted = ((1 << count) - 1) << (first % BITS);
                 bottom[first / BITS] & wanted == wanted

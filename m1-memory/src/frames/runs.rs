@@ -7,6 +7,7 @@
 //! | 512 | the set of whole chunks; one state for all slots | as a single frame |
 //! | more | whole chunks in a row | a pass over that set |
 //! | fewer | the chunk of the last such run, else a whole one, else any | a pass over a chunk, or over all in the worst case |
+//! | 1, below a limit | the lowest broken chunk, else a whole one | as a single frame, but for a chunk that the limit cuts |
 //!
 //! Short runs are kept together in one chunk after another, for the sake of the
 //! others.
@@ -77,6 +78,11 @@ impl ChunkFrames<'_> {
             let first = self.whole.row(chunks, limit / FRAMES).ok_or(FrameError::OutOfMemory)?;
             return Ok(self.take_chunks(first, chunks, purpose));
         }
+        if frames == 1
+            && let Some(frame) = self.take_one_below(limit, purpose)
+        {
+            return Ok(frame);
+        }
         let (number, slot) = self.find_row(frames, limit).ok_or(FrameError::OutOfMemory)?;
         if let Some(chunk) = self.chunks.get_mut(number) {
             chunk.mark(slot..slot + frames, Usage::Taken(purpose));
@@ -130,6 +136,17 @@ impl ChunkFrames<'_> {
         }
         self.statistics.used -= count;
         Ok(())
+    }
+
+    /// Takes a single frame of a chunk that lies below the limit as a whole.
+    fn take_one_below(&mut self, limit: usize, purpose: Purpose) -> Option<PhysFrame> {
+        let chunks = limit / FRAMES;
+        let broken = self.broken.first().filter(|&number| number < chunks);
+        let number = broken.or_else(|| self.whole.row(1, chunks))?;
+        let slot = self.chunks.get_mut(number)?.take(purpose)?;
+        self.settle(number);
+        self.count_used(1);
+        Some(frame_at(number, slot))
     }
 
     /// Takes whole chunks in a row.
