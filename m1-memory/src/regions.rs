@@ -183,9 +183,11 @@ pub enum Place {
     Range {
         /// The name of the region, or of the part of the layout.
         name: &'static str,
-        /// What the kernel's tables permit there; None if nothing is mapped, or
-        /// it could not be told.
-        rights: Option<Rights>,
+        /// What the kernel's tables permit there; the outer None says that they
+        /// were just being changed, or that it is not theirs to say.
+        rights: Option<Option<Rights>>,
+        /// How the region grows, if it is one.
+        growth: Option<Growth>,
     },
 }
 
@@ -200,9 +202,11 @@ pub fn locate(address: u64) -> Place {
     if let Some(place) = stack::place_of(at) {
         return Place::Stack(place);
     }
-    let name = find(at).map_or(layout::name_of(at), |region| region.name);
-    let rights = if at < KERNEL_HALF { None } else { kernel::try_translate(at).flatten() };
-    Place::Range { name, rights: rights.map(|translation| translation.rights()) }
+    let region = find(at);
+    let name = region.map_or(layout::name_of(at), |region| region.name);
+    let mapped = if at < KERNEL_HALF { None } else { kernel::try_translate(at) };
+    let rights = mapped.map(|mapped| mapped.map(|translation| translation.rights()));
+    Place::Range { name, rights, growth: region.map(|region| region.growth) }
 }
 
 /// The name of the region or stack at `address`.
@@ -232,10 +236,16 @@ impl fmt::Display for Place {
                 }
                 f.write_str(if guard { ": it overflowed" } else { "" })
             }
-            Self::Range { name, rights: Some(rights) } => {
-                write!(f, "the address is in the {name} ({rights})")
+            Self::Range { name, rights, growth } => {
+                write!(f, "the address is in the {name}")?;
+                match (rights, growth) {
+                    (Some(Some(rights)), _) => write!(f, " ({rights})"),
+                    (Some(None), Some(Growth::Up)) => write!(f, ", where it has not grown to"),
+                    (Some(None), Some(Growth::Slots)) => write!(f, ", but in none of them"),
+                    (Some(None), _) => write!(f, ", not mapped"),
+                    (None, _) => Ok(()),
+                }
             }
-            Self::Range { name, rights: None } => write!(f, "the address is in the {name}"),
         }
     }
 }
@@ -284,6 +294,19 @@ mod tests {
         assert_eq!(named, "guard page below stack of thread \"worker-1\": it overflowed");
         assert_eq!(place(None, true), "guard page below kernel stack 3: it overflowed");
         assert_eq!(place(Some("worker-1"), false), "stack of thread \"worker-1\"");
+    }
+
+    #[test]
+    fn what_is_not_mapped_is_explained_by_growth() {
+        let place = |name, growth| {
+            Place::Range { name, rights: Some(None), growth: Some(growth) }.to_string()
+        };
+        let heap = place("kernel heap", Growth::Up);
+        assert_eq!(heap, "the address is in the kernel heap, where it has not grown to");
+        let stacks = place("kernel stacks", Growth::Slots);
+        assert_eq!(stacks, "the address is in the kernel stacks, but in none of them");
+        let fixed = place("direct map", Growth::Fixed);
+        assert_eq!(fixed, "the address is in the direct map, not mapped");
     }
 
     proptest! {

@@ -63,6 +63,11 @@ impl Access {
         Flags::PRESENT | usage | owner
     }
 
+    /// The rights that a page mapped with it has.
+    pub fn rights(self) -> Rights {
+        Rights::ALL.through(self.table_flags()).through(self.leaf_flags())
+    }
+
     /// The flags of the entries above: as open as the tables below may need,
     /// but U=1 only on the way to user pages.
     #[inline]

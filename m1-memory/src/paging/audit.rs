@@ -1,8 +1,8 @@
 //! What must never be true of the kernel's page tables.
 //!
 //! The audit looks at the tables as the CPU does, so it finds a mistake however
-//! it got there. [`audit`] checks every region's rights; [`audit_direct_map`]
-//! follows the direct map and the memory map side by side:
+//! it got there. [`audit`] checks every region's rights; [`audit_regions`] that
+//! nothing is mapped where nothing was planned; [`audit_direct_map`] follows the direct map and the memory map side by side:
 //!
 //! ```text
 //!   RAM          [=========)      [=====)  [====)
@@ -16,9 +16,10 @@ use super::ram::RamRange;
 use super::walk::MappedRegion;
 use crate::layout;
 use crate::physical::PhysicalMemory;
+use crate::regions::{Kind, Region};
 use core::fmt;
 use core::iter::Peekable;
-use x86_64::PhysAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 /// A rule that the tables break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,10 @@ pub enum Violation {
     WrongAccess(Mapping),
     /// RAM from this address on is missing from the direct map.
     RamMissing(PhysAddr),
+    /// A page of the kernel's half lies in no region that has been set aside.
+    Unplanned(Mapping),
+    /// A page has other rights than its region plans.
+    NotAsPlanned(Mapping, Region),
 }
 
 impl fmt::Display for Violation {
@@ -54,6 +59,10 @@ impl fmt::Display for Violation {
             Self::WrongAccess(page) => write!(f, "direct map: {page} has the wrong rights"),
             Self::RamMissing(from) => {
                 write!(f, "direct map: RAM from {:#x} on is not mapped", from.as_u64())
+            }
+            Self::Unplanned(page) => write!(f, "{page} lies in no region"),
+            Self::NotAsPlanned(page, region) => {
+                write!(f, "{page} has other rights than its region: {region}")
             }
         }
     }
@@ -115,6 +124,31 @@ pub fn audit_direct_map<M: PhysicalMemory>(
         }
     });
     outcome.and_then(|()| expected.finish()).map(|()| bytes)
+}
+
+/// Checks that each page of the kernel's half lies in a region, as `find` knows
+/// them, and has its access. The direct map's access varies with the RAM behind
+/// it and is [`audit_direct_map`]'s.
+///
+/// # Errors
+/// The first violation, in address order.
+pub fn audit_regions<M: PhysicalMemory>(
+    tables: &Mapper<M>,
+    find: impl Fn(VirtAddr) -> Option<Region>,
+) -> Result<(), Violation> {
+    let mut outcome = Ok(());
+    tables.for_each_page(|page| {
+        if page.page >= layout::KERNEL_HALF && outcome.is_ok() {
+            let last = MappedRegion::from(page).last;
+            outcome = match find(page.page).filter(|region| region.end > last) {
+                None => Err(Violation::Unplanned(page)),
+                Some(region) if region.kind == Kind::DirectMap => Ok(()),
+                Some(region) if page.rights == region.access.rights() => Ok(()),
+                Some(region) => Err(Violation::NotAsPlanned(page, region)),
+            };
+        }
+    });
+    outcome
 }
 
 /// The RAM that the direct map still has to show.

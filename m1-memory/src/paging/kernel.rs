@@ -161,8 +161,8 @@ pub fn for_each_page(visit: impl FnMut(Mapping)) {
     }
 }
 
-/// Checks the kernel's tables against the rules in [`audit`] and the direct map
-/// against the memory map.
+/// Checks the kernel's tables against the rules in [`audit`], the regions set
+/// aside, and the direct map against the memory map.
 ///
 /// # Errors
 /// The first violation.
@@ -172,6 +172,7 @@ pub fn audit() -> Result<Summary, Violation> {
         return Ok(Summary::default());
     };
     let summary = audit::audit(tables)?;
+    audit::audit_regions(tables, regions::find)?;
     let direct_map_bytes = audit::audit_direct_map(tables, ram::ranges(ram))?;
     Ok(Summary { direct_map_bytes, ..summary })
 }

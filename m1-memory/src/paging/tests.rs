@@ -5,13 +5,14 @@ mod model;
 mod whole_ranges;
 
 use super::access::{Access, Owner, Rights, Use};
-use super::audit::{Violation, audit};
+use super::audit::{Violation, audit, audit_regions};
 use super::entry::{Entry, Flags, Level};
 use super::mapper::{Mapper, Mapping, PagingError};
 use crate::frames::FrameAllocator;
 use crate::frames::FrameError;
 use crate::layout::PAGE_BYTES;
 use crate::physical::PhysicalMemory;
+use crate::regions::{Growth, Kind, Region, RegionMap};
 use std::sync::atomic::Ordering::Relaxed;
 use x86_64::structures::paging::PhysFrame;
 use x86_64::{PhysAddr, VirtAddr};
@@ -223,4 +224,30 @@ fn the_audit_catches_each_kind_of_planted_fault() {
     assert!(matches!(local, Err(Violation::NotGlobal(_))), "{local:?}");
     let low = VirtAddr::new(0x1_0000);
     assert_eq!(audited_with(Flags::USER, low, Flags::USER), Ok(()), "user code in the user half");
+}
+
+#[test]
+fn the_audit_knows_what_was_planned() {
+    let region = Region {
+        start: page(0),
+        end: page(4),
+        name: "test",
+        kind: Kind::Kernel,
+        access: DATA,
+        growth: Growth::Up,
+    };
+    let mut regions = RegionMap::<1>::new();
+    regions.add(region).expect("the first");
+    let audited = |number, access| {
+        let mut machine = Machine::new(8);
+        let mut tables = machine.tables();
+        let at = page(number);
+        tables.map(at, frame(0), Level::Pt, access, &mut machine).expect("maps").not_needed();
+        audit_regions(&tables, |address| regions.find(address).copied())
+    };
+    assert_eq!(audited(3, DATA), Ok(()));
+    let outside = audited(4, DATA);
+    assert!(matches!(outside, Err(Violation::Unplanned(_))), "{outside:?}");
+    let closed = audited(3, Access::KERNEL_CONSTANTS);
+    assert!(matches!(closed, Err(Violation::NotAsPlanned(_, _))), "{closed:?}");
 }

@@ -266,6 +266,14 @@ fn audit_catches_planted_faults() {
     expect_eq("hole-closed", kernel::map(alias, frame, Access::KERNEL_DATA), Ok(()));
     expect_eq("clean-again", kernel::audit().map(|_| ()), Ok(()));
 
+    let nowhere = VirtAddr::new(0xffff_ff80_0000_0000);
+    expect_eq("nowhere-mapped", kernel::map(nowhere, frame, Access::KERNEL_DATA), Ok(()));
+    let found = kernel::audit();
+    let caught = matches!(found, Err(Violation::Unplanned(page)) if page.page == nowhere);
+    expect("unplanned", caught, format_args!("{found:?}"));
+    // SAFETY: mapped here, used by nobody.
+    expect("unmapped-again", unsafe { kernel::unmap(nowhere) }.is_ok(), "not mapped");
+
     // The VGA window is a hole in every PC's RAM.
     let (hole, device) = (layout::DIRECT_MAP + 0xa_0000u64, PhysAddr::new(0xa_0000));
     let device = PhysFrame::containing_address(device);
@@ -373,7 +381,11 @@ fn regions_by_name() {
     );
     let ram = kernel::translate(pages().0).is_none();
     expect("spare", ram, "the heap's last pages are mapped");
-    expect_eq("heap", at(pages().0.as_u64()).as_str(), "the address is in the kernel heap");
+    expect_eq(
+        "heap",
+        at(pages().0.as_u64()).as_str(),
+        "the address is in the kernel heap, where it has not grown to",
+    );
     let direct = layout::DIRECT_MAP + frame_with(0).start_address().as_u64();
     expect_eq("direct", at(direct.as_u64()).as_str(), "the address is in the direct map (rw--g)");
     let stack = VirtAddr::from_ptr(&raw const ram);
