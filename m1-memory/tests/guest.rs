@@ -8,6 +8,8 @@ extern crate alloc;
 
 #[path = "guest/allocation.rs"]
 mod allocation;
+#[path = "guest/heap.rs"]
+mod heap;
 #[path = "guest/mapping.rs"]
 mod mapping;
 #[path = "guest/protection.rs"]
@@ -77,7 +79,11 @@ extern "C" fn run_case() -> ! {
     let boot = boot();
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
-    cases::run(&[CASES], options.get("test").unwrap_or(""), options.get("nonce").unwrap_or("-"))
+    cases::run(
+        &[CASES, heap::CASES],
+        options.get("test").unwrap_or(""),
+        options.get("nonce").unwrap_or("-"),
+    )
 }
 
 /// The loader's answers.
