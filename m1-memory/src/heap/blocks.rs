@@ -1,24 +1,24 @@
 //! The heap: blocks of any size from the pages of a range.
 //!
 //! ```text
-//!   layout --> class? --yes--> slab with a free block --none--> new slab
-//!                |                                                 |
-//!                no --> run of pages <-----------------------------+
+//!   layout --> class? --yes--> cache --empty--> slab --none--> new slab
+//!                |                                                |
+//!                no --> run of pages <----------------------------+
 //!                         |  no run fits
-//!                         +--> empty slabs given back --> grow --> null
+//!                         +--> grow --> reserves given back --> null
 //! ```
 //!
-//! The way through a slab that has a free block is the whole cost of nearly
-//! every call: [`Heap::allocate`] and [`Heap::deallocate`] are written for it,
-//! and leave to functions marked cold whatever makes a slab enter or leave its
-//! class's list. `partial` holds, for each class, a slab with a free block; the
-//! others hang behind it. New blocks come from that first slab until it is full,
-//! so the others get the time to become empty, and an empty slab goes back to
-//! the runs, except the last one of its class.
+//! The way through the cache is the cost of nearly every call:
+//! [`Heap::allocate`] and [`Heap::deallocate`] are written for it, and leave all
+//! else to functions marked cold. `partial` holds, for each class, a slab with a
+//! free block; the others hang behind it. Blocks come from that first slab until
+//! it is full, so the others get the time to become empty, and an empty slab goes
+//! back to the runs, except the last one of its class.
 //!
 //! Blocks larger than the largest class are runs of pages. Alignments beyond a
 //! page are served by a longer run whose ends are given back.
 
+use super::cache::Cache;
 use super::classes::{COUNT, Class};
 use super::guard;
 use super::page_map::{Kind, PAGE, Page, PageMap, Record, Run};
@@ -40,6 +40,8 @@ pub(super) struct Counts {
 /// A heap over a range of pages.
 #[derive(Debug)]
 pub struct Heap<S> {
+    /// Free blocks to be given out next.
+    pub(super) cache: Cache,
     /// For each class the slab that serves it, null if none has a free block.
     pub(super) partial: [*mut Record; COUNT],
     pub(super) counts: Counts,
@@ -59,6 +61,7 @@ impl<S: PageSource> Heap<S> {
     pub const unsafe fn new(base: *mut u8, pages: u32, source: S) -> Self {
         let map = PageMap::new(base, pages);
         Self {
+            cache: Cache::new(),
             partial: [ptr::null_mut(); COUNT],
             counts: Counts { used_bytes: 0, peak_bytes: 0, allocations: 0, failures: 0 },
             // SAFETY: as the contract says.
@@ -70,12 +73,18 @@ impl<S: PageSource> Heap<S> {
     #[inline]
     pub fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         let Some(class) = Class::of(layout) else { return self.allocate_large(layout) };
-        let slab = self.partial[class.index()];
-        if slab.is_null() {
-            return self.allocate_in_new_slab(class);
+        let block = self.cache.first(class);
+        if block.is_null() {
+            return self.allocate_from_slab(class);
         }
-        // SAFETY: a slab in the list of a class has a free block.
-        unsafe { self.pop(slab, class) }
+        // SAFETY: a block in the cache is a free block of its class.
+        unsafe {
+            if guard::ON {
+                accept(guard::examine_cached(self.runs.map(), block, class));
+            }
+            self.cache.pop(class, block);
+            Some(self.hand_out(block, class))
+        }
     }
 
     /// Takes a block back.
@@ -87,25 +96,16 @@ impl<S: PageSource> Heap<S> {
         if guard::ON {
             self.examine(block, layout);
         }
-        let block: *mut FreeBlock = block.as_ptr().cast();
-        // SAFETY: a block of ours lies in a run of ours; if in a slab, it is
-        // one of the slab's blocks and free from here on.
+        // SAFETY: as the contract says.
         unsafe {
-            let slab = self.runs.map().record_of(block.cast());
-            if (*slab).kind != Kind::Slab {
-                return self.deallocate_large(slab);
+            let Some(class) = Class::of(layout) else { return self.deallocate_large(block) };
+            let block = block.as_ptr().cast();
+            guard::junk(block, class.bytes());
+            self.counts.used_bytes -= class.bytes();
+            if self.cache.is_full(class) {
+                return self.deallocate_to_slab(block);
             }
-            let bytes = usize::from((*slab).block_bytes);
-            guard::junk(block, bytes);
-            let next = slab::push(slab, block);
-            self.counts.used_bytes -= bytes;
-            if next.is_null() {
-                return self.list_in_use_again(slab);
-            }
-            (*slab).live -= 1;
-            if (*slab).live == 0 {
-                self.slab_empty(slab);
-            }
+            self.cache.push(class, block);
         }
     }
 
@@ -138,31 +138,21 @@ impl<S: PageSource> Heap<S> {
         }
     }
 
-    /// Takes the first block of a slab's list.
+    /// Counts a block that is given out.
     ///
     /// # Safety
-    /// `slab` is a slab of `class` whose list is not empty.
+    /// The block is a free one of `class`, and in no list any more.
     #[inline(always)]
-    unsafe fn pop(&mut self, slab: *mut Record, class: Class) -> Option<NonNull<u8>> {
-        // SAFETY: as the contract says; the list's blocks are valid.
+    unsafe fn hand_out(&mut self, block: *mut FreeBlock, class: Class) -> NonNull<u8> {
+        self.count(class.bytes());
+        // SAFETY: as the contract says.
         unsafe {
-            if guard::ON {
-                accept(guard::examine_free(self.runs.map(), slab));
-            }
-            let block = (*slab).free;
-            let next = (*block).next;
-            (*slab).free = next;
-            (*slab).live += 1;
             guard::refresh(block.cast(), class.bytes());
-            self.count(class.bytes());
-            if next.is_null() {
-                return self.list_used_up(slab, block);
-            }
-            Some(NonNull::new_unchecked(block.cast()))
+            NonNull::new_unchecked(block.cast())
         }
     }
 
-    /// Counts a block that was given out.
+    /// Counts `bytes` more bytes in use.
     #[inline(always)]
     fn count(&mut self, bytes: usize) {
         let counts = &mut self.counts;
@@ -173,59 +163,57 @@ impl<S: PageSource> Heap<S> {
         }
     }
 
-    /// `block` was the last of the slab's list: there may be untouched ones, else
-    /// the slab is full and leaves the list of its class.
+    /// A block from the class's first slab, or from a new one.
     #[cold]
     #[inline(never)]
-    unsafe fn list_used_up(
-        &mut self,
-        slab: *mut Record,
-        block: *mut FreeBlock,
-    ) -> Option<NonNull<u8>> {
-        // SAFETY: called by `pop` with a slab that is first in its class's list.
+    fn allocate_from_slab(&mut self, class: Class) -> Option<NonNull<u8>> {
+        let listed = self.partial[class.index()];
+        let slab = if listed.is_null() { self.new_slab(class)? } else { listed };
+        // SAFETY: a slab in the list of a class has a free block.
         unsafe {
-            slab::carve(self.runs.map(), slab);
+            if guard::ON {
+                accept(guard::examine_first(self.runs.map(), slab));
+            }
+            let block = (*slab).free;
+            (*slab).free = (*block).next;
+            (*slab).live += 1;
             if (*slab).free.is_null() {
-                self.unlist(slab);
+                slab::carve(self.runs.map(), slab);
+                if (*slab).free.is_null() {
+                    self.unlist(slab);
+                }
             }
+            Some(self.hand_out(block, class))
         }
-        NonNull::new(block.cast())
     }
 
-    /// A block was put back into a slab that was full: the slab joins the list of
-    /// its class again.
+    /// Puts a block back into its slab. A slab that was full joins the list of
+    /// its class again; an empty one goes back to the runs, unless the class
+    /// has no other to take blocks from.
+    ///
+    /// # Safety
+    /// The block is one of a slab, and in no list.
     #[cold]
     #[inline(never)]
-    unsafe fn list_in_use_again(&mut self, slab: *mut Record) {
-        // SAFETY: called by `deallocate` with a slab that is not in the list.
+    unsafe fn deallocate_to_slab(&mut self, block: *mut FreeBlock) {
+        // SAFETY: as the contract says.
         unsafe {
-            self.list(slab);
+            let slab = self.runs.map().record_of(block.cast());
+            if slab::push(slab, block).is_null() {
+                self.list(slab);
+            }
             (*slab).live -= 1;
-            if (*slab).live == 0 {
-                self.slab_empty(slab);
-            }
-        }
-    }
-
-    /// The slab has no used block left: it goes back, unless it is the only one
-    /// that its class could take a block from next.
-    #[cold]
-    #[inline(never)]
-    unsafe fn slab_empty(&mut self, slab: *mut Record) {
-        // SAFETY: called with a slab in the list of its class.
-        unsafe {
             let others = (*slab).next != Page::NONE || (*slab).previous != Page::NONE;
-            if others {
+            if (*slab).live == 0 && others {
                 self.give_slab_back(slab);
             }
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn allocate_in_new_slab(&mut self, class: Class) -> Option<NonNull<u8>> {
+    /// A new slab in the list of its class.
+    fn new_slab(&mut self, class: Class) -> Option<*mut Record> {
         // A single page, if that is all there is.
-        let run = [class.slab_pages(), 1].into_iter().find_map(|pages| self.run(pages, Kind::Slab));
+        let run = self.run(class.slab_pages(), Kind::Slab).or_else(|| self.run(1, Kind::Slab));
         let Some(run) = run else {
             self.counts.failures += 1;
             return None;
@@ -234,7 +222,7 @@ impl<S: PageSource> Heap<S> {
         unsafe {
             let slab = slab::make(self.runs.map(), run, class);
             self.list(slab);
-            self.pop(slab, class)
+            Some(slab)
         }
     }
 
@@ -252,10 +240,11 @@ impl<S: PageSource> Heap<S> {
 
     #[cold]
     #[inline(never)]
-    unsafe fn deallocate_large(&mut self, record: *mut Record) {
-        // SAFETY: the record is that of a large block nobody uses any more.
+    unsafe fn deallocate_large(&mut self, block: NonNull<u8>) {
+        // SAFETY: the run is that of a large block nobody uses any more.
         unsafe {
-            let run = self.runs.map().run_at((*record).head);
+            let map = self.runs.map();
+            let run = map.run_at(map.page_of(block.as_ptr()));
             self.counts.used_bytes -= run.bytes();
             self.runs.give(run);
         }
@@ -288,16 +277,17 @@ impl<S: PageSource> Heap<S> {
         if pages > self.runs.map().end().0 {
             return None;
         }
-        if let Some(run) = self.runs.take(pages, kind) {
-            return Some(run);
+        let mut run = self.runs.take(pages, kind).or_else(|| self.runs.grow(pages, kind));
+        if run.is_none() {
+            // What is held back for quick reuse may do elsewhere: first blocks
+            // and empty slabs, then memory behind runs that are too short.
+            self.give_reserves_back();
+            run = self.runs.take(pages, kind).or_else(|| self.runs.grow(pages, kind));
         }
-        self.give_empty_slabs_back();
-        if let Some(run) = self.runs.take(pages, kind).or_else(|| self.runs.grow(pages, kind)) {
-            return Some(run);
-        }
-        // Memory behind runs that are too short may do elsewhere.
-        self.runs.release_all();
-        self.runs.grow(pages, kind)
+        run.or_else(|| {
+            self.runs.release_all();
+            self.runs.grow(pages, kind)
+        })
     }
 
     /// Whether the block could be made to fit `new` where it is.
@@ -333,10 +323,21 @@ impl<S: PageSource> Heap<S> {
         }
     }
 
-    /// Gives the empty slab that each class may keep back to the runs.
-    fn give_empty_slabs_back(&mut self) {
-        for class in 0..COUNT {
-            let slab = self.partial[class];
+    /// Gives the cached blocks back to their slabs, and the empty slabs to the runs.
+    fn give_reserves_back(&mut self) {
+        for class in Class::all() {
+            loop {
+                let block = self.cache.first(class);
+                if block.is_null() {
+                    break;
+                }
+                // SAFETY: a block in the cache is a free block of a slab.
+                unsafe {
+                    self.cache.pop(class, block);
+                    self.deallocate_to_slab(block);
+                }
+            }
+            let slab = self.partial[class.index()];
             // SAFETY: slabs in the lists are valid.
             if !slab.is_null() && unsafe { (*slab).live } == 0 {
                 // SAFETY: it is listed and empty.
@@ -403,7 +404,8 @@ impl<S: PageSource> Heap<S> {
 
     /// Debug builds: stops at a block that may not be freed.
     fn examine(&self, block: NonNull<u8>, layout: Layout) {
-        accept(guard::examine_used(self.runs.map(), self.runs.top(), block.as_ptr(), layout));
+        let (map, top) = (self.runs.map(), self.runs.top());
+        accept(guard::examine_used(map, top, &self.cache, block.as_ptr(), layout));
     }
 }
 

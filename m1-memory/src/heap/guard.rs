@@ -10,8 +10,9 @@
 //! is filled with junk. If either is damaged when the block is to be given out,
 //! somebody wrote to it after freeing it. A block that comes back must be one:
 //! in a slab, on a block's boundary, of the size that its layout says, and not
-//! in the slab's list already. In release builds these functions are empty.
+//! in the slab's list or the cache already. In release builds these functions are empty.
 
+use super::cache::Cache;
 use super::classes::Class;
 use super::page_map::{Kind, PAGE, Page, PageMap, Record};
 use super::slab::FreeBlock;
@@ -97,14 +98,14 @@ pub unsafe fn seal(block: *mut FreeBlock) {
 }
 
 /// Checks the free block at the head of a slab's list, which is about to be
-/// given out, and makes it a fresh one.
+/// given out.
 ///
 /// # Safety
 /// `slab` is the record of a slab whose list is not empty.
 ///
 /// # Errors
 /// What was found.
-pub unsafe fn examine_free(map: &PageMap, slab: *mut Record) -> Result<(), Violation> {
+pub unsafe fn examine_first(map: &PageMap, slab: *mut Record) -> Result<(), Violation> {
     // SAFETY: the record is mapped. The block is looked at only once it is
     // known to lie in the slab.
     unsafe {
@@ -112,6 +113,40 @@ pub unsafe fn examine_free(map: &PageMap, slab: *mut Record) -> Result<(), Viola
         if (*slab).kind != Kind::Slab || !is_block(map, slab, block.addr()) {
             return Err(Violation::BrokenRecord((*slab).head));
         }
+        examine_free(block, class)
+    }
+}
+
+/// Checks a block of the cache that is about to be given out.
+///
+/// # Safety
+/// The cache's link to the block is good: it was checked with the block before.
+///
+/// # Errors
+/// What was found.
+pub unsafe fn examine_cached(
+    map: &PageMap,
+    block: *mut FreeBlock,
+    class: Class,
+) -> Result<(), Violation> {
+    // SAFETY: as the contract says, the block is one of a slab of ours.
+    unsafe {
+        let slab = map.record_of(block.cast());
+        let intact = (*slab).kind == Kind::Slab && (*slab).class == class;
+        if !intact || !is_block(map, slab, block.addr()) {
+            return Err(Violation::BrokenRecord((*slab).head));
+        }
+        examine_free(block, class)
+    }
+}
+
+/// Checks a free block's own bytes.
+///
+/// # Safety
+/// It is a block of `class`, and free.
+unsafe fn examine_free(block: *mut FreeBlock, class: Class) -> Result<(), Violation> {
+    // SAFETY: as the contract says.
+    unsafe {
         if (*block).seal != seal_of(block) {
             return Err(Violation::BrokenLink(block.addr()));
         }
@@ -143,6 +178,7 @@ pub unsafe fn refresh(block: *mut u8, bytes: usize) {
 pub fn examine_used(
     map: &PageMap,
     top: Page,
+    cache: &Cache,
     block: *mut u8,
     layout: Layout,
 ) -> Result<(), Violation> {
@@ -167,7 +203,7 @@ pub fn examine_used(
                 if !is_block(map, record, address) {
                     return Err(Violation::NotABlock(address));
                 }
-                if in_list(map, record, address)? {
+                if cache.contains((*record).class, address) || in_list(map, record, address)? {
                     return Err(Violation::DoubleFree(address));
                 }
                 if (*record).live == 0 || (*record).live > (*record).carved {

@@ -4,6 +4,7 @@
 //!
 //! - this module: the kernel's one heap, behind a lock, as [`GlobalAlloc`]
 //! - [`blocks`]: the algorithm: small blocks from slabs, large ones from runs
+//! - [`cache`]: the blocks freed last, at hand for the next requests
 //! - [`classes`]: the sizes of small blocks
 //! - [`slab`]: pages cut into blocks of one size
 //! - [`page_map`]: from an address to what its page is
@@ -23,6 +24,7 @@
 
 pub mod bins;
 pub mod blocks;
+pub mod cache;
 pub mod classes;
 pub mod guard;
 pub mod kernel_pages;

@@ -38,6 +38,8 @@ pub struct ClassStatistics {
     pub slab_bytes: u64,
     /// Blocks given out.
     pub live: u64,
+    /// Free blocks in the cache.
+    pub cached: u64,
     /// Blocks that fit into the slabs.
     pub capacity: u64,
 }
@@ -124,6 +126,14 @@ impl<S: PageSource> Heap<S> {
             }
         });
         outcome?;
+        for class in Class::all() {
+            // Blocks in the cache are free, whatever their slabs think.
+            let figures = &mut summary.classes[class.index()];
+            let cached = u64::from(self.cache.count(class));
+            figures.live =
+                figures.live.checked_sub(cached).ok_or(Violation::BrokenRecord(Page::NONE))?;
+            figures.cached = cached;
+        }
         self.check_totals(&summary, listed_slabs)?;
         Ok(summary)
     }

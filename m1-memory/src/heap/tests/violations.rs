@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What the heap says to freeing `block` with this layout.
 fn verdict(rig: &Rig, block: *mut u8, size: usize, align: usize) -> Result<(), Violation> {
-    examine_used(rig.heap.runs.map(), rig.heap.runs.top(), block, layout(size, align))
+    let heap = &rig.heap;
+    examine_used(heap.runs.map(), heap.runs.top(), &heap.cache, block, layout(size, align))
 }
 
 /// The message of the panic that `action` ends in.
