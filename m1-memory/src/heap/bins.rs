@@ -16,6 +16,7 @@ const EXACT: u32 = 32;
 pub const BINS: usize = u64::BITS as usize;
 
 /// The bin that a run of `pages` pages lies in.
+#[inline(always)]
 pub fn bin_of(pages: u32) -> usize {
     if pages < EXACT {
         return pages as usize;
@@ -26,6 +27,7 @@ pub fn bin_of(pages: u32) -> usize {
 }
 
 /// The first bin whose runs all have at least `pages` pages.
+#[inline(always)]
 pub fn bin_for(pages: u32) -> usize {
     if pages < EXACT { pages as usize } else { bin_of(pages - 1) + 1 }
 }

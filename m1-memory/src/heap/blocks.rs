@@ -167,8 +167,10 @@ impl<S: PageSource> Heap<S> {
     #[cold]
     #[inline(never)]
     fn allocate_from_slab(&mut self, class: Class) -> Option<NonNull<u8>> {
-        let listed = self.partial[class.index()];
-        let slab = if listed.is_null() { self.new_slab(class)? } else { listed };
+        let slab = self.partial[class.index()];
+        if slab.is_null() {
+            return self.allocate_from_new_slab(class);
+        }
         // SAFETY: a slab in the list of a class has a free block.
         unsafe {
             if guard::ON {
@@ -185,6 +187,34 @@ impl<S: PageSource> Heap<S> {
             }
             Some(self.hand_out(block, class))
         }
+    }
+
+    /// The first block of a new slab, for a class that has no free block.
+    #[inline(never)]
+    fn allocate_from_new_slab(&mut self, class: Class) -> Option<NonNull<u8>> {
+        let first = match self.runs.take(class.slab_pages(), Kind::Slab) {
+            Some(first) => first,
+            None => self.run_for_slab(class)?,
+        };
+        // SAFETY: the run was just taken for a slab.
+        unsafe {
+            let slab = slab::make(self.runs.map(), first, class);
+            if !(*slab).free.is_null() {
+                self.partial[class.index()] = slab;
+            }
+            Some(self.hand_out(self.runs.map().address(first).cast(), class))
+        }
+    }
+
+    /// A run for a slab from more memory, or a single page, if that is all there is.
+    #[cold]
+    #[inline(never)]
+    fn run_for_slab(&mut self, class: Class) -> Option<Page> {
+        let run = self.run(class.slab_pages(), Kind::Slab).or_else(|| self.run(1, Kind::Slab));
+        if run.is_none() {
+            self.counts.failures += 1;
+        }
+        run.map(|run| run.first)
     }
 
     /// Puts a block back into its slab. A slab that was full joins the list of
@@ -207,22 +237,6 @@ impl<S: PageSource> Heap<S> {
             if (*slab).live == 0 && others {
                 self.give_slab_back(slab);
             }
-        }
-    }
-
-    /// A new slab in the list of its class.
-    fn new_slab(&mut self, class: Class) -> Option<*mut Record> {
-        // A single page, if that is all there is.
-        let run = self.run(class.slab_pages(), Kind::Slab).or_else(|| self.run(1, Kind::Slab));
-        let Some(run) = run else {
-            self.counts.failures += 1;
-            return None;
-        };
-        // SAFETY: the run was just taken for a slab, which has a free block.
-        unsafe {
-            let slab = slab::make(self.runs.map(), run, class);
-            self.list(slab);
-            Some(slab)
         }
     }
 
@@ -277,17 +291,22 @@ impl<S: PageSource> Heap<S> {
         if pages > self.runs.map().end().0 {
             return None;
         }
-        let mut run = self.runs.take(pages, kind).or_else(|| self.runs.grow(pages, kind));
-        if run.is_none() {
+        let mut first = self.take_or_grow(pages, kind);
+        if first.is_none() {
             // What is held back for quick reuse may do elsewhere: first blocks
             // and empty slabs, then memory behind runs that are too short.
             self.give_reserves_back();
-            run = self.runs.take(pages, kind).or_else(|| self.runs.grow(pages, kind));
+            first = self.take_or_grow(pages, kind);
         }
-        run.or_else(|| {
+        if first.is_none() {
             self.runs.release_all();
-            self.runs.grow(pages, kind)
-        })
+            first = self.runs.grow(pages, kind);
+        }
+        first.map(|first| Run { first, pages })
+    }
+
+    fn take_or_grow(&mut self, pages: u32, kind: Kind) -> Option<Page> {
+        self.runs.take(pages, kind).or_else(|| self.runs.grow(pages, kind))
     }
 
     /// Whether the block could be made to fit `new` where it is.

@@ -227,7 +227,7 @@ pub fn examine_used(
                 }
             }
             (Kind::Free | Kind::Unmapped, _) => Err(Violation::DoubleFree(address)),
-            (Kind::Inside, _) => Err(Violation::BrokenRecord(head)),
+            (Kind::Never, _) => Err(Violation::BrokenRecord(head)),
         }
     }
 }

@@ -8,13 +8,13 @@
 //!
 //!  a run of 4 pages:   record 0          1        2        3
 //!                      kind, pages,      head=0   head=0   head=0
-//!                      list, …, head=0   (slabs only)
+//!                      list, …, head=0   (slabs)
 //! ```
 //!
 //! From any address in the range, a subtraction and a shift lead to the page's
 //! record, and its `head` to the record that describes the whole run. First and
 //! last record of each run name its head (that is what joining neighbours goes
-//! by), those in between only in slabs, where a block may start on any page.
+//! by), those in between only in slabs, once a block starts on them.
 
 use super::classes::Class;
 use super::slab::FreeBlock;
@@ -75,8 +75,8 @@ impl Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// Not the first page of a run.
-    Inside = 0,
+    /// Never was the first page of a run.
+    Never = 0,
     /// Free, with memory behind it.
     Free,
     /// Free, its memory given back.
@@ -211,6 +211,7 @@ impl PageMap {
     ///
     /// # Safety
     /// Its records are mapped, and its pages part of no other run.
+    #[inline(always)]
     pub unsafe fn mark(&self, run: Run, kind: Kind) {
         let (first, last) = (self.record(run.first), self.record(run.end().previous()));
         // SAFETY: as the contract says.
@@ -218,10 +219,7 @@ impl PageMap {
             (*first).kind = kind;
             (*first).pages = run.pages;
             (*first).head = run.first;
-            if run.pages > 1 {
-                (*last).kind = Kind::Inside;
-                (*last).head = run.first;
-            }
+            (*last).head = run.first;
         }
     }
 }

@@ -86,16 +86,24 @@ impl<S: PageSource> Runs<S> {
         self.mapped_pages + self.map.record_pages(self.top).pages
     }
 
-    /// A mapped run of `pages` pages marked as `kind`, from what is there.
-    pub fn take(&mut self, pages: u32, kind: Kind) -> Option<Run> {
+    /// The first of `pages` mapped pages that are now a run of this kind, from
+    /// what is there.
+    #[inline(always)]
+    pub fn take(&mut self, pages: u32, kind: Kind) -> Option<Page> {
         let bin = bin_for(pages);
         let fitting = if bin < BINS { self.filled >> bin << bin } else { 0 };
-        let found = if fitting != 0 {
-            self.bins[fitting.trailing_zeros() as usize]
-        } else {
-            // Some run of the bin below may fit, for a long request.
-            self.search(self.bins[bin_of(pages)], |run| run.pages >= pages)?
-        };
+        if fitting == 0 {
+            return self.take_long(pages, kind);
+        }
+        let run = self.pop(fitting.trailing_zeros() as usize);
+        Some(self.cut(run, pages, kind))
+    }
+
+    /// For a long request, some run of the bin below may fit.
+    #[cold]
+    #[inline(never)]
+    fn take_long(&mut self, pages: u32, kind: Kind) -> Option<Page> {
+        let found = self.search(self.bins[bin_of(pages)], |run| run.pages >= pages)?;
         // SAFETY: pages in bins are first pages of free runs.
         let run = unsafe { self.map.run_at(found) };
         self.unlink(run);
@@ -104,7 +112,7 @@ impl<S: PageSource> Runs<S> {
 
     /// As [`Runs::take`], but with memory that was not mapped so far. `None` if
     /// there is no room, or no memory; then nothing has changed.
-    pub fn grow(&mut self, pages: u32, kind: Kind) -> Option<Run> {
+    pub fn grow(&mut self, pages: u32, kind: Kind) -> Option<Page> {
         let hole = self.search(self.unmapped, |hole| self.room(hole) >= pages);
         // SAFETY: pages in the list are first pages of unmapped runs.
         if let Some(hole) = hole.map(|page| unsafe { self.map.run_at(page) }) {
@@ -170,10 +178,7 @@ impl<S: PageSource> Runs<S> {
     /// Gives the memory behind all free runs back.
     pub fn release_all(&mut self) {
         while self.filled != 0 {
-            let page = self.bins[self.filled.trailing_zeros() as usize];
-            // SAFETY: pages in bins are first pages of free runs.
-            let run = unsafe { self.map.run_at(page) };
-            self.unlink(run);
+            let run = self.pop(self.filled.trailing_zeros() as usize);
             self.release(run);
         }
     }
@@ -204,14 +209,15 @@ impl<S: PageSource> Runs<S> {
 
     /// Marks the first `pages` pages of a run that is in no list as `kind`; the
     /// rest becomes a free run.
-    fn cut(&mut self, run: Run, pages: u32, kind: Kind) -> Run {
+    #[inline(always)]
+    fn cut(&mut self, run: Run, pages: u32, kind: Kind) -> Page {
         let (taken, rest) = run.split(pages);
         // SAFETY: the run is ours, and its records are mapped as it is below the top.
         unsafe { self.map.mark(taken, kind) };
         if rest.pages > 0 {
             self.link(rest, Kind::Free);
         }
-        taken
+        taken.first
     }
 
     /// The run together with the free runs on both sides.
@@ -238,7 +244,7 @@ impl<S: PageSource> Runs<S> {
         let (_, records) = self.map.record_pages(new.end()).split(old_records.pages);
         if records.pages > 0 {
             self.source.map(records).ok()?;
-            // SAFETY: just mapped. Zeros are records of `Kind::Inside`.
+            // SAFETY: just mapped. Zeros are records of `Kind::Never`.
             unsafe { self.map.address(records.first).write_bytes(0, records.bytes()) };
         }
         if self.source.map(new).is_err() {
@@ -363,6 +369,22 @@ impl<S: PageSource> Runs<S> {
                 (*self.map.record(next)).previous = run.first;
             }
         }
+    }
+
+    /// Takes the first run out of a bin that is not empty.
+    #[inline(always)]
+    fn pop(&mut self, bin: usize) -> Run {
+        let first = self.bins[bin];
+        // SAFETY: a bin that is not empty holds first pages of free runs.
+        let (run, next) = unsafe { (self.map.run_at(first), (*self.map.record(first)).next) };
+        self.bins[bin] = next;
+        if next == Page::NONE {
+            self.filled &= !(1 << bin);
+        } else {
+            // SAFETY: as above.
+            unsafe { (*self.map.record(next)).previous = Page::NONE };
+        }
+        run
     }
 
     /// Takes a run out of its list.

@@ -9,17 +9,14 @@
 //! ```
 //!
 //! The free blocks of a slab are a list through the blocks themselves, last in,
-//! first out. Blocks enter it a few at a time ([`Slab::carve`]), so that making
-//! a slab costs the same whatever its number of blocks. A slab is in its class's
-//! list exactly while its own list is not empty.
+//! first out. Blocks enter it one by one ([`carve`]) when it has run empty, so
+//! that making a slab costs the same whatever its number of blocks. A slab is in
+//! its class's list exactly while its own list is not empty.
 
 use super::classes::Class;
 use super::guard;
-use super::page_map::{Kind, PageMap, Record, Run};
+use super::page_map::{Kind, PAGE, Page, PageMap, Record};
 use core::ptr;
-
-/// Blocks that enter the list at a time.
-const CARVED_AT_ONCE: u16 = 4;
 
 /// The first bytes of a free block.
 #[derive(Debug)]
@@ -33,46 +30,49 @@ pub struct FreeBlock {
 
 const _: () = assert!(size_of::<FreeBlock>() <= super::classes::GRAIN);
 
-/// Makes `run` a slab for `class`, with a first few blocks in its list.
+/// Makes the run at `first` a slab for `class`, whose first block is given out.
 ///
 /// # Safety
 /// The run was taken for that, marked as a slab, and its pages are unused.
-pub unsafe fn make(map: &PageMap, run: Run, class: Class) -> *mut Record {
-    let slab = map.record(run.first);
-    // SAFETY: the run's records are mapped; a block of it may start on any page.
+#[inline(always)]
+pub unsafe fn make(map: &PageMap, first: Page, class: Class) -> *mut Record {
+    let slab = map.record(first);
+    // SAFETY: the run's records are mapped.
     unsafe {
-        for page in 1..run.pages {
-            (*map.record(run.first.plus(page))).head = run.first;
-        }
-        (*slab).free = ptr::null_mut();
-        (*slab).class = class;
-        (*slab).live = 0;
-        (*slab).carved = 0;
-        (*slab).block_bytes = class.bytes() as u16;
         debug_assert_eq!((*slab).kind, Kind::Slab);
+        (*slab).free = ptr::null_mut();
+        (*slab).next = Page::NONE;
+        (*slab).previous = Page::NONE;
+        (*slab).live = 1;
+        (*slab).carved = 1;
+        (*slab).block_bytes = class.bytes() as u16;
+        (*slab).class = class;
         carve(map, slab);
     }
     slab
 }
 
-/// Puts the next few untouched blocks into the slab's list, which is empty. It
-/// stays so when there are none.
+/// Puts the next untouched block into the slab's list, which is empty. It stays
+/// so when there is none.
 ///
 /// # Safety
 /// `slab` is the record of a slab.
+#[inline(always)]
 pub unsafe fn carve(map: &PageMap, slab: *mut Record) {
-    // SAFETY: the blocks from `carved` to the capacity lie in the slab and were
-    // never given out.
+    // SAFETY: a block behind the carved ones and within the pages was never
+    // given out; the records of the pages are mapped.
     unsafe {
-        let (bytes, carved) = (usize::from((*slab).block_bytes), (*slab).carved);
-        let until = (*slab).capacity().min(carved + CARVED_AT_ONCE);
-        let start = map.address((*slab).head);
-        for block in (carved..until).rev() {
-            let block = start.wrapping_add(usize::from(block) * bytes).cast();
-            guard::junk(block, bytes);
-            push(slab, block);
+        let (head, bytes) = ((*slab).head, usize::from((*slab).block_bytes));
+        let offset = usize::from((*slab).carved) * bytes;
+        if offset + bytes > (*slab).pages as usize * PAGE {
+            return;
         }
-        (*slab).carved = until;
+        (*slab).carved += 1;
+        // From here on a block starts on this page.
+        (*map.record(head.plus((offset / PAGE) as u32))).head = head;
+        let block = map.address(head).wrapping_add(offset).cast();
+        guard::junk(block, bytes);
+        push(slab, block);
     }
 }
 

@@ -90,14 +90,14 @@ impl<S: PageSource> Heap<S> {
             summary.classes[class.index()].block_bytes = class.bytes() as u64;
         }
         let mut outcome = Ok(());
-        let (mut listed_slabs, mut before) = (0, Kind::Inside);
+        let (mut listed_slabs, mut before) = (0, Kind::Never);
         self.runs.for_each(|run, kind| {
             let bytes = run.bytes() as u64;
             let record = self.runs.map().record(run.first);
             // Two free neighbours would have been joined.
             let apart = kind != before || !matches!(kind, Kind::Free | Kind::Unmapped);
             let fine = match kind {
-                Kind::Inside => false,
+                Kind::Never => false,
                 Kind::Free => {
                     summary.free_bytes += bytes;
                     apart
@@ -190,8 +190,11 @@ unsafe fn slab_is_sound<S: PageSource>(heap: &Heap<S>, slab: *mut Record) -> (bo
         let free = guard::for_each_free(map, slab, |_| ());
         let record = &*slab;
         let counted = free == Ok(record.carved.saturating_sub(record.live));
-        let heads =
-            (0..record.pages).all(|page| (*map.record(record.head.plus(page))).head == record.head);
+        // Every page that a carved block starts on leads back here.
+        let heads = (0..record.carved).all(|block| {
+            let page = usize::from(block) * usize::from(record.block_bytes) / PAGE;
+            (*map.record(record.head.plus(page as u32))).head == record.head
+        });
         let fits =
             usize::from(record.capacity()) * record.class.bytes() <= record.pages as usize * PAGE;
         let sound = counted

@@ -349,9 +349,15 @@ fn costs() {
             worst_grown = worst_grown.max(freed.max(allocated));
         }
     }
+    // What the measurement itself costs.
+    let pair = || {
+        let start = clock::read_tsc();
+        (clock::read_tsc() - start) as u32
+    };
+    let empty = (0..100).map(|_| pair()).min().unwrap_or(0);
     for (name, mut costs) in ["alloc", "free"].into_iter().zip(costs) {
         costs.sort_unstable();
-        let at = |part: usize| costs[(costs.len() - 1) * part / 1000];
+        let at = |part: usize| costs[(costs.len() - 1) * part / 1000] - empty;
         log::info!("{name}: min {} median {} p99 {} max {}", at(0), at(500), at(990), at(1000));
         expect("measured", costs.len() > ROUNDS / 2, "growth all the time");
     }
