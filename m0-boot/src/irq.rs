@@ -10,7 +10,7 @@
 //! Sequence", step 6). Such a spurious interrupt is counted, not handled.
 
 use crate::vector::Vector;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use pic8259::ChainedPics;
 use spin::Mutex;
 use x86_64::instructions::interrupts::without_interrupts;
@@ -65,6 +65,8 @@ type Handler = fn();
 
 static HANDLERS: [Mutex<Option<Handler>>; LINES] = [const { Mutex::new(None) }; LINES];
 static SPURIOUS: AtomicU64 = AtomicU64::new(0);
+/// A driver's handler is running.
+static IN_HANDLER: AtomicBool = AtomicBool::new(false);
 
 /// Moves the lines to vectors 32 to 47 and masks all of them.
 pub fn init() {
@@ -100,6 +102,13 @@ pub fn spurious_count() -> u64 {
     SPURIOUS.load(Relaxed)
 }
 
+/// Whether the running code is a driver's handler, or called by one: it may have
+/// interrupted any other code in the middle of anything.
+#[inline(always)]
+pub fn in_handler() -> bool {
+    IN_HANDLER.load(Relaxed)
+}
+
 /// An interrupt of `line` arrived; interrupts are off.
 pub(crate) fn arrived(line: Line) {
     if line.may_be_spurious() && !in_service(line) {
@@ -113,7 +122,12 @@ pub(crate) fn arrived(line: Line) {
     }
     let handler = *HANDLERS[usize::from(line.0)].lock();
     match handler {
-        Some(handler) => handler(),
+        Some(handler) => {
+            // Handlers run with interrupts off, so they do not nest.
+            IN_HANDLER.store(true, Relaxed);
+            handler();
+            IN_HANDLER.store(false, Relaxed);
+        }
         None => log::warn!("line {} interrupted without a handler", line.0),
     }
     // SAFETY: the interrupt being acknowledged is the one in service.

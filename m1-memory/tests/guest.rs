@@ -10,6 +10,8 @@ extern crate alloc;
 mod allocation;
 #[path = "guest/frames.rs"]
 mod frame_cases;
+#[path = "guest/heap.rs"]
+mod heap;
 #[path = "guest/mapping.rs"]
 mod mapping;
 #[path = "guest/paging.rs"]
@@ -82,7 +84,7 @@ extern "C" fn run_case() -> ! {
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
     cases::run(
-        &[CASES, frame_cases::CASES, paging::CASES],
+        &[CASES, frame_cases::CASES, paging::CASES, heap::CASES],
         options.get("test").unwrap_or(""),
         options.get("nonce").unwrap_or("-"),
     )

@@ -1,42 +1,159 @@
 //! The kernel heap: what `alloc`'s collections allocate from.
 //!
-//! [`free_list::FreeList`] is the algorithm. This module gives it the range
-//! [`layout::HEAP`], maps more pages when a request does not fit, and keeps
-//! statistics. A request that cannot be met is a null pointer, which
-//! `Vec::try_reserve` reports as an error. Interrupt handlers must not allocate.
+//! In the order of a request's way down:
+//!
+//! - this module: the kernel's one heap, behind a lock, as [`GlobalAlloc`]
+//! - [`blocks`]: the algorithm: small blocks from slabs, large ones from runs
+//! - [`cache`]: the blocks freed last, at hand for the next requests
+//! - [`classes`]: the sizes of small blocks
+//! - [`slab`]: pages cut into blocks of one size
+//! - [`page_map`]: from an address to what its page is
+//! - [`runs`] and [`bins`]: which pages are free, growing and trimming
+//! - [`source`] and [`kernel_pages`]: memory behind the pages
+//! - [`guard`]: what debug builds check
+//! - [`statistics`]: figures, and an audit of it all
+//!
+//! A request that cannot be met is a null pointer, which `Vec::try_reserve`
+//! reports as an error.
+//!
+//! **Interrupt handlers must not use the heap**, and are told so: growing takes
+//! the locks of frames and page tables, which the interrupted code may hold. A
+//! request made while a handler runs is refused, always and not only when it
+//! would hang (null, counted in [`Statistics::refused`]); a block given back
+//! there cannot be refused, so it ends the kernel with a message.
 
-pub mod free_list;
+pub mod bins;
+pub mod blocks;
+pub mod cache;
+pub mod classes;
+pub mod guard;
+pub mod kernel_pages;
+pub mod page_map;
+pub mod runs;
+pub mod slab;
+pub mod source;
+pub mod statistics;
 
-use crate::frames::{FrameAllocator, FrameError, KernelFrames, Purpose};
-use crate::layout::{self, PAGE_BYTES};
-use crate::paging::access::Access;
-use crate::paging::kernel;
+#[cfg(test)]
+mod tests;
+
+use crate::layout;
+use blocks::Heap;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
-use free_list::{FreeList, block_bytes};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use guard::Violation;
+use kernel_pages::KernelPages;
+use m0_boot::irq;
+use page_map::PAGE;
 use spin::Mutex;
-use x86_64::VirtAddr;
-use x86_64::structures::paging::PhysFrame;
+pub use statistics::{ClassStatistics, Statistics, Summary};
 
-/// The heap grows by at least this much.
-const GROWTH_BYTES: u64 = 64 * 1024;
+/// The heap's range.
+const START: *mut u8 = layout::HEAP.start.as_u64() as *mut u8;
+const PAGES: u32 = ((layout::HEAP.end.as_u64() - layout::HEAP.start.as_u64()) / PAGE as u64) as u32;
 
-/// Figures about the heap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Bytes mapped.
-    pub mapped_bytes: u64,
-    /// Bytes in allocated blocks, rounded to the heap's grain.
-    pub used_bytes: u64,
-    /// Most of them at a time.
-    pub peak_bytes: u64,
-    /// Blocks allocated since boot.
-    pub allocations: u64,
-    /// Requests that could not be met.
-    pub failures: u64,
+// SAFETY: the range is set aside for the heap in the layout, and `KernelPages`
+// maps its pages.
+static HEAP: Mutex<Heap<KernelPages>> = Mutex::new(unsafe { Heap::new(START, PAGES, KernelPages) });
+
+/// The kernel's `GlobalAlloc`: a name for the one heap.
+#[derive(Clone, Copy, Debug)]
+pub struct KernelHeap;
+
+/// Where `alloc` finds it. The host keeps its own.
+#[cfg(target_os = "none")]
+#[global_allocator]
+static GLOBAL: KernelHeap = KernelHeap;
+
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: blocks come from `Heap`, which gives each byte out once, aligned;
+// failure is null; the lock serialises callers.
+unsafe impl GlobalAlloc for KernelHeap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if irq::in_handler() {
+            return refuse();
+        }
+        // The lock is nearly always free. Going elsewhere if not, and not
+        // coming back, spares this path from saving registers.
+        match HEAP.try_lock() {
+            Some(mut heap) => pointer(heap.allocate(layout)),
+            None => alloc_after_waiting(layout),
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if irq::in_handler() {
+            stop();
+        }
+        // SAFETY: GlobalAlloc's contract is the heap's; blocks are not null.
+        unsafe {
+            let block = NonNull::new_unchecked(block);
+            match HEAP.try_lock() {
+                Some(mut heap) => heap.deallocate(block, layout),
+                None => dealloc_after_waiting(block, layout),
+            }
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if irq::in_handler() {
+            return refuse();
+        }
+        // SAFETY: as in `dealloc`.
+        unsafe { pointer(HEAP.lock().reallocate(NonNull::new_unchecked(block), layout, new_size)) }
+    }
 }
 
-/// Logs the figures in one line.
+#[inline(always)]
+fn pointer(block: Option<NonNull<u8>>) -> *mut u8 {
+    block.map_or(null_mut(), NonNull::as_ptr)
+}
+
+#[cold]
+#[inline(never)]
+fn alloc_after_waiting(layout: Layout) -> *mut u8 {
+    pointer(HEAP.lock().allocate(layout))
+}
+
+/// # Safety
+/// As for [`GlobalAlloc::dealloc`].
+#[cold]
+#[inline(never)]
+unsafe fn dealloc_after_waiting(block: NonNull<u8>, layout: Layout) {
+    // SAFETY: as the contract says.
+    unsafe { HEAP.lock().deallocate(block, layout) }
+}
+
+#[cold]
+#[inline(never)]
+fn refuse() -> *mut u8 {
+    REFUSED.fetch_add(1, Relaxed);
+    null_mut()
+}
+
+#[cold]
+#[inline(never)]
+fn stop() -> ! {
+    panic!("heap: an interrupt handler freed a block; it must leave that to other code");
+}
+
+/// Figures about the kernel heap.
+pub fn statistics() -> Statistics {
+    Statistics { refused: REFUSED.load(Relaxed), ..HEAP.lock().statistics() }
+}
+
+/// Checks the kernel heap's records, lists and free blocks, and adds up what is
+/// in them.
+///
+/// # Errors
+/// The first contradiction.
+pub fn audit() -> Result<Summary, Violation> {
+    HEAP.lock().audit()
+}
+
+/// Logs the figures: one line, and one for each class in use.
 pub fn log_statistics() {
     let Statistics { mapped_bytes, used_bytes, peak_bytes, allocations, .. } = statistics();
     let mapped_kib = mapped_bytes / 1024;
@@ -44,117 +161,11 @@ pub fn log_statistics() {
         "{used_bytes} bytes in use of {mapped_kib} KiB mapped, peak {peak_bytes} bytes, \
          {allocations} allocations"
     );
-}
-
-struct Heap {
-    list: FreeList,
-    end: VirtAddr,
-    statistics: Statistics,
-}
-
-/// The kernel's `GlobalAlloc`.
-pub struct KernelHeap(Mutex<Heap>);
-
-#[cfg_attr(target_os = "none", global_allocator)]
-static HEAP: KernelHeap = KernelHeap(Mutex::new(Heap {
-    list: FreeList::new(),
-    end: layout::HEAP.start,
-    statistics: Statistics {
-        mapped_bytes: 0,
-        used_bytes: 0,
-        peak_bytes: 0,
-        allocations: 0,
-        failures: 0,
-    },
-}));
-
-/// Figures about the heap.
-pub fn statistics() -> Statistics {
-    HEAP.0.lock().statistics
-}
-
-// SAFETY: blocks come from `FreeList`, which gives each byte out once, aligned;
-// failure is null; the lock serialises callers.
-unsafe impl GlobalAlloc for KernelHeap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.0.lock().allocate(layout).map_or(null_mut(), NonNull::as_ptr)
+    match audit() {
+        Err(violation) => log::error!("{violation}"),
+        Ok(summary) => summary.classes.iter().filter(|class| class.live > 0).for_each(|class| {
+            let ClassStatistics { block_bytes, slabs, live, capacity, .. } = *class;
+            log::info!("{block_bytes:4}-byte blocks: {live} of {capacity} in {slabs} slabs");
+        }),
     }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if let Some(block) = NonNull::new(block) {
-            let mut heap = self.0.lock();
-            // SAFETY: GlobalAlloc's contract is FreeList's.
-            unsafe { heap.list.deallocate(block, layout) };
-            heap.count_used();
-        }
-    }
-}
-
-impl Heap {
-    fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        let block = self.list.allocate(layout).or_else(|| {
-            // Alignment may cost up to `align` bytes in front of the block.
-            let needed = block_bytes(layout)?.checked_add(layout.align())?;
-            self.grow(needed as u64)?;
-            self.list.allocate(layout)
-        });
-        match block {
-            Some(_) => self.statistics.allocations += 1,
-            None => self.statistics.failures += 1,
-        }
-        self.count_used();
-        block
-    }
-
-    fn count_used(&mut self) {
-        let statistics = &mut self.statistics;
-        statistics.used_bytes = statistics.mapped_bytes - self.list.free_bytes() as u64;
-        statistics.peak_bytes = statistics.peak_bytes.max(statistics.used_bytes);
-    }
-
-    /// Maps at least `bytes` more at the end of the heap, or, if memory runs out
-    /// on the way, nothing.
-    fn grow(&mut self, bytes: u64) -> Option<()> {
-        let bytes = bytes.max(GROWTH_BYTES).checked_next_multiple_of(PAGE_BYTES)?;
-        if bytes > layout::HEAP.end - self.end {
-            return None;
-        }
-        let start = self.end;
-        for offset in (0..bytes).step_by(PAGE_BYTES as usize) {
-            if map_page(start + offset).is_err() {
-                (0..offset)
-                    .step_by(PAGE_BYTES as usize)
-                    .for_each(|mapped| unmap_page(start + mapped));
-                return None;
-            }
-        }
-        self.end += bytes;
-        self.statistics.mapped_bytes += bytes;
-        // SAFETY: these pages were just mapped, read-write, for the heap.
-        unsafe { self.list.add(NonNull::new(start.as_mut_ptr())?, bytes as usize) };
-        Some(())
-    }
-}
-
-/// Maps one more page of the heap to a new frame.
-fn map_page(address: VirtAddr) -> Result<(), FrameError> {
-    let frame = KernelFrames.allocate_for(Purpose::Heap)?;
-    kernel::map(address, frame, Access::KERNEL_DATA).map_err(|_| {
-        give_back(frame);
-        FrameError::OutOfMemory
-    })
-}
-
-/// Undoes [`map_page`] for a page that holds no block yet.
-fn unmap_page(address: VirtAddr) {
-    // SAFETY: the page was mapped by this growth and not handed to anyone.
-    if let Ok(frame) = unsafe { kernel::unmap(address) } {
-        give_back(frame);
-    }
-}
-
-fn give_back(frame: PhysFrame) {
-    // SAFETY: the frame came from `map_page` and is mapped nowhere.
-    let freed = unsafe { KernelFrames.free(frame) };
-    debug_assert_eq!(freed, Ok(()));
 }
