@@ -1,0 +1,344 @@
+//! Frame allocators over simulated memory: the allocator's own data is real, the
+//! frames it hands out are only numbers, so 64 GiB need no such machine.
+//!
+//! Workloads, in this order on one allocator, all from the same seed:
+//!
+//! | names | state | what is counted |
+//! | --- | --- | --- |
+//! | `init` | | building the allocator |
+//! | `steady/{alloc,free}` | nearly empty; 1024 slots | a random slot takes a frame or gives it back |
+//! | `run-2M/{alloc,free}` | the same; 32 slots | the same with 2 MiB runs |
+//! | `churned/{alloc,free}` | everything taken, then half of all frames given back in random order | a random frame is given back, or one taken |
+//! | `churned/run-2M/refused` | the same: no 2 MiB are free in a row | being told so |
+//! | `churned/run-2M/{alloc,free}` | the same, but for 8 free runs | takes and gives back runs |
+//! | `churned/usable` | the same | of all free frames, how many can be taken one by one |
+//!
+//! Settings are the sizes in [`SIZES`] and `kernel`: the kernel's own allocator
+//! with its lock and this machine's memory, for `steady` alone. `spread/…` is the
+//! largest median of all sizes over the smallest.
+
+pub mod ours;
+mod state;
+
+use crate::counter::{Counter, opaque};
+use crate::pages::Pages;
+use crate::random::{Random, shuffled};
+use crate::report::Report;
+use crate::samples::{CAPACITY, Samples, Summary};
+use spin::Mutex;
+use state::Taken;
+
+/// What an allocator answers when it has nothing.
+pub const NO_FRAME: u64 = u64::MAX;
+/// Frames of a 2 MiB run.
+pub const RUN_FRAMES: u64 = 512;
+
+/// An allocator under measurement. Frames pass as the allocator's own kind of
+/// number ("token"), so that nobody pays for a conversion.
+pub trait FrameBench {
+    /// Takes a frame, or [`NO_FRAME`].
+    fn allocate(&mut self) -> u64;
+    /// Gives a frame back; whether that was accepted.
+    fn free(&mut self, token: u64) -> bool;
+    /// Takes [`RUN_FRAMES`] in a row, aligned to their length, or [`NO_FRAME`].
+    fn allocate_run(&mut self) -> u64;
+    /// Gives such a run back; whether that was accepted.
+    fn free_run(&mut self, token: u64) -> bool;
+    /// The frame's number for a token. Not counted.
+    fn number(&self, token: u64) -> u64;
+    /// The token for a frame's number. Not counted.
+    fn token(&self, number: u64) -> u64;
+}
+
+/// An amount of simulated memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// As it stands in names.
+    pub name: &'static str,
+    /// 2^`order` frames.
+    pub order: u32,
+}
+
+impl Size {
+    /// How many frames that is.
+    pub const fn frames(self) -> u64 {
+        1 << self.order
+    }
+}
+
+/// The sizes that are measured.
+pub const SIZES: [Size; 3] = [
+    Size { name: "256M", order: 16 },
+    Size { name: "4G", order: 20 },
+    Size { name: "64G", order: 24 },
+];
+
+const STEADY_SLOTS: usize = 1024;
+const RUN_SLOTS: usize = 32;
+const STEPS: usize = CAPACITY;
+const RUN_STEPS: usize = 2 * 1024;
+const CLEARED_RUNS: u64 = 8;
+
+/// Medians whose spread over the sizes is limited.
+#[derive(Clone, Copy, Debug)]
+pub struct Medians {
+    /// `steady/alloc`, `steady/free`, `churned/alloc`, `churned/free`.
+    pub values: [u32; 4],
+}
+
+/// The counts of the two operations of a workload.
+struct Counts {
+    alloc: Samples,
+    free: Samples,
+}
+
+static COUNTS: Mutex<Counts> = Mutex::new(Counts { alloc: Samples::new(), free: Samples::new() });
+
+/// One allocator in one setting, with what it has given out.
+struct Run<'a, B> {
+    bench: &'a mut B,
+    taken: Taken,
+    random: Random,
+    counter: Counter,
+    report: Report,
+    setting: &'static str,
+}
+
+/// Puts an allocator of `size` through all workloads.
+pub fn measure(
+    bench: &mut impl FrameBench,
+    size: Size,
+    counter: Counter,
+    report: Report,
+) -> Medians {
+    let mut run = Run::new(bench, size.frames(), counter, report, size.name);
+    let (steady_alloc, steady_free) = run.steady();
+    run.runs();
+    run.churn(size.order);
+    let (churned_alloc, churned_free) = run.churned(size.order);
+    run.churned_runs(size);
+    run.usable();
+    let summaries = [steady_alloc, steady_free, churned_alloc, churned_free];
+    Medians { values: summaries.map(|summary| summary.median) }
+}
+
+/// Measures `steady` alone, on an allocator whose numbers are below `frames`.
+pub fn measure_steady(
+    bench: &mut impl FrameBench,
+    setting: &'static str,
+    frames: u64,
+    counter: Counter,
+    report: Report,
+) {
+    Run::new(bench, frames, counter, report, setting).steady();
+}
+
+/// Reports how far the medians of several sizes lie apart.
+pub fn report_spread(medians: &[Medians], report: Report) {
+    let names = ["steady/alloc", "steady/free", "churned/alloc", "churned/free"];
+    for (index, name) in names.into_iter().enumerate() {
+        let of_sizes = medians.iter().map(|medians| u64::from(medians.values[index]));
+        let least = of_sizes.clone().min().unwrap_or(0).max(1);
+        let most = of_sizes.max().unwrap_or(0);
+        report.fraction(format_args!("frames/spread/{name}"), most, least);
+    }
+}
+
+impl<'a, B: FrameBench> Run<'a, B> {
+    fn new(
+        bench: &'a mut B,
+        frames: u64,
+        counter: Counter,
+        report: Report,
+        setting: &'static str,
+    ) -> Self {
+        let taken = Taken::new(frames).unwrap_or_else(|error| panic!("bench: {error}"));
+        Self { bench, taken, random: Random::default(), counter, report, setting }
+    }
+
+    /// Random slots are filled and emptied; gives everything back at the end.
+    fn steady(&mut self) -> (Summary, Summary) {
+        let mut slots = Pages::new(size_of::<[u64; STEADY_SLOTS]>() as u64)
+            .unwrap_or_else(|error| panic!("bench: {error}"));
+        let slots = &mut slots[..STEADY_SLOTS];
+        slots.fill(NO_FRAME);
+        let summaries = self.toggle(slots, STEPS, "steady", Self::take, Self::give);
+        for &token in slots.iter().filter(|&&token| token != NO_FRAME) {
+            self.give(token);
+        }
+        summaries
+    }
+
+    fn runs(&mut self) {
+        let mut slots = [NO_FRAME; RUN_SLOTS];
+        self.toggle(&mut slots, RUN_STEPS, "run-2M", Self::take_run, Self::give_run);
+        for token in slots.into_iter().filter(|&token| token != NO_FRAME) {
+            self.give_run(token);
+        }
+    }
+
+    /// Takes every frame there is, then gives half of them back in random order.
+    fn churn(&mut self, order: u32) {
+        while self.take().1 != NO_FRAME {}
+        for index in 0..1 << (order - 1) {
+            let number = shuffled(index, order);
+            if self.taken.contains(number) {
+                self.give(self.bench.token(number));
+            }
+        }
+    }
+
+    /// Random frames change hands: what is taken is given back, and for what is
+    /// free the allocator is asked for a frame of its choice.
+    fn churned(&mut self, order: u32) -> (Summary, Summary) {
+        let mut counts = COUNTS.lock();
+        counts.clear();
+        while !counts.full() {
+            let number = self.random.below(1 << order);
+            if self.taken.contains(number) {
+                let count = self.give(self.bench.token(number));
+                counts.add_free(count);
+            } else {
+                let (count, token) = self.take();
+                self.check("churned", token != NO_FRAME);
+                counts.add_alloc(count);
+            }
+        }
+        self.report_counts("churned", &mut counts)
+    }
+
+    /// 2 MiB runs in churned memory: none at first, then a few.
+    fn churned_runs(&mut self, size: Size) {
+        let (count, token) = self.take_run();
+        self.check("churned/run-2M/refused", token == NO_FRAME);
+        let name = format_args!("frames/{}/churned/run-2M/refused", self.setting);
+        self.report.instructions(name, count.into());
+        for block in 0..CLEARED_RUNS {
+            // The middles of eight parts of the memory.
+            let middle = (2 * block + 1) * (size.frames() / RUN_FRAMES / (2 * CLEARED_RUNS));
+            for number in middle * RUN_FRAMES..(middle + 1) * RUN_FRAMES {
+                if self.taken.contains(number) {
+                    self.give(self.bench.token(number));
+                }
+            }
+        }
+        let mut slots = [NO_FRAME; CLEARED_RUNS as usize];
+        self.toggle(&mut slots, RUN_STEPS, "churned/run-2M", Self::take_run, Self::give_run);
+        for token in slots.into_iter().filter(|&token| token != NO_FRAME) {
+            self.give_run(token);
+        }
+    }
+
+    /// Takes all free frames one by one.
+    fn usable(&mut self) {
+        let free = self.taken.free();
+        let mut got = 0;
+        while self.take().1 != NO_FRAME {
+            got += 1;
+        }
+        let name = format_args!("frames/{}/churned/usable", self.setting);
+        self.report.fraction(name, got, free);
+    }
+
+    /// Fills and empties random slots with `take` and `give`, and counts `steps` of
+    /// that after a quarter as many that are not counted.
+    fn toggle(
+        &mut self,
+        slots: &mut [u64],
+        steps: usize,
+        name: &str,
+        take: impl Fn(&mut Self) -> (u32, u64),
+        give: impl Fn(&mut Self, u64) -> u32,
+    ) -> (Summary, Summary) {
+        let mut counts = COUNTS.lock();
+        let warm_up = steps / 4;
+        for step in 0..warm_up + steps {
+            if step == 0 || step == warm_up {
+                counts.clear();
+            }
+            let slot = self.random.below(slots.len() as u64) as usize;
+            if slots[slot] == NO_FRAME {
+                let (count, token) = take(self);
+                self.check(name, token != NO_FRAME);
+                slots[slot] = token;
+                counts.add_alloc(count);
+            } else {
+                let count = give(self, slots[slot]);
+                slots[slot] = NO_FRAME;
+                counts.add_free(count);
+            }
+        }
+        self.report_counts(name, &mut counts)
+    }
+
+    fn report_counts(&self, name: &str, counts: &mut Counts) -> (Summary, Summary) {
+        let setting = self.setting;
+        let alloc = format_args!("frames/{setting}/{name}/alloc");
+        let alloc = self.report.statistics(alloc, &mut counts.alloc);
+        let free = format_args!("frames/{setting}/{name}/free");
+        (alloc, self.report.statistics(free, &mut counts.free))
+    }
+
+    fn take(&mut self) -> (u32, u64) {
+        let (count, token) = self.counter.count(|| self.bench.allocate());
+        if token != NO_FRAME {
+            let new = self.taken.take(self.bench.number(token), 1);
+            self.check("alloc", new);
+        }
+        (count, token)
+    }
+
+    fn give(&mut self, token: u64) -> u32 {
+        let token = opaque(token);
+        let (count, accepted) = self.counter.count(|| self.bench.free(token).into());
+        let was_taken = self.taken.give(self.bench.number(token), 1);
+        self.check("free", accepted == 1 && was_taken);
+        count
+    }
+
+    fn take_run(&mut self) -> (u32, u64) {
+        let (count, token) = self.counter.count(|| self.bench.allocate_run());
+        if token != NO_FRAME {
+            let number = self.bench.number(token);
+            let new = self.taken.take(number, RUN_FRAMES);
+            self.check("run-2M/alloc", new && number.is_multiple_of(RUN_FRAMES));
+        }
+        (count, token)
+    }
+
+    fn give_run(&mut self, token: u64) -> u32 {
+        let token = opaque(token);
+        let (count, accepted) = self.counter.count(|| self.bench.free_run(token).into());
+        let was_taken = self.taken.give(self.bench.number(token), RUN_FRAMES);
+        self.check("run-2M/free", accepted == 1 && was_taken);
+        count
+    }
+
+    /// Ends the kernel unless the allocator did what it was measured at.
+    fn check(&self, name: &str, holds: bool) {
+        if !holds {
+            let name = format_args!("frames/{}/{name}", self.setting);
+            self.report.check(name, false, format_args!("the allocator did not do as asked"));
+        }
+    }
+}
+
+impl Counts {
+    fn clear(&mut self) {
+        self.alloc.clear();
+        self.free.clear();
+    }
+
+    /// Whether either has as many counts as it can hold.
+    fn full(&self) -> bool {
+        self.alloc.len() == STEPS || self.free.len() == STEPS
+    }
+
+    fn add_alloc(&mut self, count: u32) {
+        self.alloc.add(count);
+    }
+
+    fn add_free(&mut self, count: u32) {
+        self.free.add(count);
+    }
+}
