@@ -12,7 +12,7 @@ use x86_64::{
     structures::{DescriptorTablePointer, gdt::DescriptorFlags},
 };
 
-use crate::address::PAGE;
+use crate::{address::PAGE, paging::ADDRESS};
 
 /// Bytes of low memory that [`leave`] needs.
 pub const LOW_MEMORY: u64 = 2 * PAGE;
@@ -64,7 +64,7 @@ pub unsafe fn leave(low: PhysAddr) {
     // lower 256 TiB, half of which 4-level paging can reach.
     unsafe {
         let pml5 = pml5.start_address().as_u64() as *const u64;
-        let pml4 = (pml5.read() & 0x000f_ffff_ffff_f000) as *const u8;
+        let pml4 = (pml5.read() & ADDRESS) as *const u8;
         page.copy_from_nonoverlapping(code as *const u8, CODE_SIZE);
         page.add(GDT).cast::<[u64; 4]>().write(gdt);
         page.add(PAGE as usize).copy_from_nonoverlapping(pml4, PAGE as usize);

@@ -40,7 +40,7 @@ pub struct Machine {
     pub framebuffer: Option<Framebuffer>,
     /// UNIX time.
     pub boot_time: Option<i64>,
-    /// The code that makes the jump; see [`handoff`](crate::handoff).
+    /// The code that makes the jump, of the bare-metal module `handoff`.
     pub trampoline: PhysRange,
 }
 

@@ -6,14 +6,15 @@
 //! | parse | [`conf`], [`archive`], [`files`], [`image`], [`relocation`] |
 //! | map | [`memory_map`], [`paging`] |
 //! | answer | [`requests`], [`answers`], [`responses`], [`arena`] |
-//! | hand off | [`gdt`], [`acpi`], and bare-metal only `handoff`, `chips` |
+//! | hand off | [`gdt`], [`acpi`], [`date`] |
+//! | hand off, bare-metal only | `cpu`, `chips`, `five_level`, `handoff` |
 //!
 //! [`files::gather`] and [`launch::prepare`] do the first three over the
 //! [`memory::PhysMemory`] trait, so the host tests run them whole. The front
-//! ends are `bin/loader-pvh.rs` (QEMU's `-kernel`) and `bin/loader-uefi.rs`.
+//! ends are `bin/loader-pvh/` (QEMU's `-kernel`) and `bin/loader-uefi/`.
 //!
 //! The loader says nothing unless it fails; then it ends in one line on COM1
-//! (`report`).
+//! (`report`), also after a CPU exception (`exceptions`).
 
 #![cfg_attr(not(test), no_std)]
 

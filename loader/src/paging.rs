@@ -18,7 +18,7 @@ const MIB_2: u64 = 2 << 20;
 const GIB: u64 = 1 << 30;
 
 /// The bits of an entry that hold an address.
-const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+pub(crate) const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
 /// Bytes in a table entry.
 const ENTRY: u64 = 8;

@@ -47,6 +47,7 @@ enum Command {
     Run(cmd::run::Args),
     Image(cmd::image::Args),
     Test(cmd::test::Args),
+    Doctor(cmd::doctor::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     let outcome = process::catch_signals().and_then(|()| match cli.command {
         Command::Run(args) => cmd::run::main(&args, cli.toolchain),
         Command::Test(args) => cmd::test::main(&args, cli.toolchain),
+        Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {

@@ -110,13 +110,14 @@ pub fn install(packages: &[Package], purpose: &str) -> Result<()> {
     })
 }
 
-/// What to type to install `package` here.
-pub fn hint(package: Package) -> String {
+/// What to type to install `packages` here.
+pub fn hint(packages: &[Package]) -> String {
+    let debian = || names(packages, Manager::Apt).unwrap_or_default().join(" ");
     match Manager::detect() {
-        None => format!("install {}", package.apt),
-        Some(manager) => match names(&[package], manager) {
+        None => format!("install {}", debian()),
+        Some(manager) => match names(packages, manager) {
             Some(names) => format!("sudo {}", shown(&manager.command(&names))),
-            None => format!("{} is a package of Debian", package.apt),
+            None => format!("only Debian has {}", debian()),
         },
     }
 }

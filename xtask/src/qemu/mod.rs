@@ -2,12 +2,14 @@
 //!
 //! - [`command`]: the machine as QEMU options
 //! - [`session`]: the running process, its channels and its limits
+//! - [`plain`]: serial output without control sequences
 //! - [`monitor`]: QEMU's machine protocol: why it ended, the registers
 //! - [`interrupt_log`]: the exceptions in a `-d int,cpu_reset` log
 
 pub mod command;
 pub mod interrupt_log;
 pub mod monitor;
+pub mod plain;
 pub mod session;
 
 use std::{

@@ -4,6 +4,7 @@
 use super::{
     command::{self, Channels, Launch},
     monitor::{CpuState, Monitor, Shutdown},
+    plain::Plain,
 };
 use crate::process::{Group, Running, interrupted};
 use anyhow::{Context, Result};
@@ -20,7 +21,7 @@ use std::{
 };
 
 /// What is kept of each channel at most. A kernel's whole output is a few KiB.
-const KEPT_BYTES: usize = 4 << 20;
+const KEPT_BYTES: usize = 1 << 20;
 /// How often limits are looked at while nothing happens.
 const TICK: Duration = Duration::from_millis(100);
 /// The largest interrupt log allowed to grow.
@@ -91,7 +92,8 @@ pub fn run(
 ) -> Result<Observed, StartError> {
     let start = Instant::now();
     let (running, monitor, messages) = spawn(launch, limits.interactive)?;
-    let session = Session { running, monitor, output: Default::default(), start };
+    let session =
+        Session { running, monitor, output: Output::default(), plain: Plain::default(), start };
     session.follow(launch, limits, &messages, console).map_err(StartError::Failed)
 }
 
@@ -176,6 +178,7 @@ struct Session {
     running: Running,
     monitor: Monitor,
     output: Output,
+    plain: Plain,
     start: Instant,
 }
 
@@ -198,6 +201,10 @@ impl Session {
         let ending = loop {
             match messages.recv_timeout(self.until_next_look(limits)) {
                 Ok(Message::Bytes(channel, bytes)) => {
+                    let bytes = match channel {
+                        Channel::Serial if !limits.interactive => self.plain.filter(&bytes),
+                        _ => bytes,
+                    };
                     if let Channel::Serial = channel {
                         console.write_all(&bytes).and_then(|()| console.flush())?;
                     }

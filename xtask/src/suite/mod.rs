@@ -5,8 +5,8 @@
 //! - [`runner`]: runs tests side by side and reports
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
 //! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
-//! - [`boots`], [`refusals`], [`images`], [`cli`], [`endings`], [`toolchains`]:
-//!   what `run`, `image` and the loader do, from outside
+//! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
+//!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
 pub mod bench;
 pub mod boots;
@@ -18,6 +18,7 @@ pub mod guest;
 pub mod host;
 pub mod images;
 pub mod layering;
+pub mod loader_refusals;
 pub mod plan;
 pub mod refusals;
 pub mod runner;

@@ -1,7 +1,10 @@
 //! All tests there are, in the order they run: the longest first, so that no
 //! processor idles at the end.
 
-use super::{Test, boots, cli, endings, guest, host, images, refusals, static_checks, toolchains};
+use super::{
+    Test, boots, cli, endings, guest, host, images, loader_refusals, refusals, static_checks,
+    toolchains,
+};
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
 use std::collections::HashSet;
@@ -17,6 +20,7 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<
     tests.extend(endings::tests());
     tests.extend(host::tests(workspace));
     tests.extend(refusals::tests());
+    tests.extend(loader_refusals::tests());
     tests.extend(guest::tests(workspace)?);
 
     let mut names = HashSet::new();

@@ -3,12 +3,11 @@
 use super::{Passed, Test, bench::Bench, layering};
 use crate::{
     packages, process,
-    qemu::find_in_path,
-    toolchain::{KERNEL_TARGET, Road, Toolchain, UEFI_TARGET},
+    toolchain::{KERNEL_TARGET, Road, STAGED_CLIPPY, Toolchain, UEFI_TARGET},
     workspace::Workspace,
 };
 use anyhow::{Context, Result, bail, ensure};
-use std::{process::Command, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
 
 /// How long a lint run may take: it compiles everything once.
 const CARGO_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -16,8 +15,8 @@ const CARGO_LIMIT: Duration = Duration::from_secs(15 * 60);
 pub fn tests() -> Vec<Test> {
     vec![
         Test::new("clippy/host", [], |bench| {
-            let mut command = Toolchain::installed(bench.workspace).cargo(bench.workspace);
-            command.args(["clippy", "--workspace", "--all-targets"]);
+            let mut command = Toolchain::installed(bench.workspace).clippy(bench.workspace);
+            command.args(["--workspace", "--all-targets"]);
             command.arg("--target-dir").arg(&bench.workspace.target);
             lint(command)
         }),
@@ -64,8 +63,8 @@ fn lint_bare(bench: &Bench, target: &str, packages: &[String], what: &[&str]) ->
     {
         return Ok(Passed::Skipped(format!("{error:#}")));
     }
-    let mut command = bench.toolchain.cargo(bench.workspace);
-    command.args(["clippy", "--target", target]).args(what);
+    let mut command = bench.toolchain.clippy(bench.workspace);
+    command.args(["--target", target]).args(what);
     command.arg("--target-dir").arg(&bench.toolchain.target);
     for package in packages {
         command.args(["--package", package]);
@@ -73,14 +72,13 @@ fn lint_bare(bench: &Bench, target: &str, packages: &[String], what: &[&str]) ->
     lint(command).map(|()| Passed::Shown)
 }
 
-/// Makes sure of Debian's clippy: rustup's does not read the libraries that
-/// Debian's compiler built.
+/// Makes sure of Debian's clippy.
 fn staged_clippy() -> Result<()> {
-    let driver = "/usr/bin/clippy-driver";
-    if find_in_path(driver).is_none() {
+    let exists = || Path::new(STAGED_CLIPPY).is_file();
+    if !exists() {
         packages::install(&[packages::RUST_WEB_CLIPPY], "linting with the staged toolchain")?;
     }
-    ensure!(find_in_path(driver).is_some(), "rust-web-clippy brought no {driver}");
+    ensure!(exists(), "rust-web-clippy brought no {STAGED_CLIPPY}");
     Ok(())
 }
 

@@ -14,6 +14,9 @@ use std::{
 };
 
 pub use rustup::{host_rustc, missing_targets};
+pub use staged::{
+    CLIPPY as STAGED_CLIPPY, PACKAGES as STAGED_PACKAGES, describe as describe_staged,
+};
 
 /// What kernels are compiled for.
 pub const KERNEL_TARGET: &str = "x86_64-unknown-none";
@@ -98,7 +101,22 @@ impl Toolchain {
 
     /// A call of this toolchain's cargo in the workspace.
     pub fn cargo(&self, workspace: &Workspace) -> Command {
-        let mut command = Command::new(&self.cargo);
+        self.call(Command::new(&self.cargo), workspace)
+    }
+
+    /// A call of `cargo clippy` in the workspace. Rustup's does not read libraries
+    /// that Debian's compiler built, but cargo would find it first.
+    pub fn clippy(&self, workspace: &Workspace) -> Command {
+        let program = match self.road {
+            Road::Installed => Command::new(&self.cargo),
+            Road::Staged => Command::new(staged::CLIPPY),
+        };
+        let mut command = self.call(program, workspace);
+        command.arg("clippy");
+        command
+    }
+
+    fn call(&self, mut command: Command, workspace: &Workspace) -> Command {
         command.current_dir(&workspace.root);
         // Either would replace the flags in .cargo/config.toml, and kernels linked
         // without those do not boot.

@@ -14,7 +14,7 @@
 
 use super::{Road, TARGETS, Toolchain, clean_of_rustup, has_target};
 use crate::{
-    packages::{self, CARGO_WEB, LLD, RUST_WEB_SRC, RUSTC_WEB},
+    packages::{self, CARGO_WEB, LLD, Package, RUST_WEB_SRC, RUSTC_WEB},
     process,
     qemu::find_in_path,
     ui,
@@ -32,6 +32,8 @@ use std::{
 
 const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
+/// What `cargo clippy` is with this toolchain.
+pub const CLIPPY: &str = "/usr/bin/cargo-clippy";
 /// The sources, below the sysroot.
 const SOURCES: &str = "lib/rustlib/src/rust/library";
 /// Changes whenever the way to build a stage does.
@@ -41,6 +43,32 @@ const RECIPE: &str = "1";
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
 /// How long the libraries may take to compile: fifty times what they do.
 const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
+
+/// What the road needs from the system.
+pub const PACKAGES: [Package; 3] = [RUSTC_WEB, CARGO_WEB, RUST_WEB_SRC];
+
+/// The packages of [`PACKAGES`] that are not there, by the files they bring.
+fn missing_packages() -> Vec<Package> {
+    let sources = Path::new("/usr").join(SOURCES).join("core");
+    let files = [Path::new(RUSTC), Path::new(CARGO), &sources];
+    let missing = PACKAGES.into_iter().zip(files).filter(|(_, file)| !file.exists());
+    missing.map(|(package, _)| package).collect()
+}
+
+/// What the road would use, without installing or building anything.
+///
+/// # Errors
+/// If packages are missing or too old.
+pub fn describe(workspace: &Workspace) -> Result<String> {
+    let missing = missing_packages().len();
+    ensure!(missing == 0, "{missing} of Debian's packages for it are not installed");
+    let debian = Debian::examine(workspace)?;
+    let built = match debian.folder(workspace)?.join("sysroot").is_dir() {
+        true => "built",
+        false => "not yet built",
+    };
+    Ok(format!("{}, core and alloc {built}", debian.version.lines().next().unwrap_or(RUSTC)))
+}
 
 /// Debian's compiler.
 struct Debian {
@@ -54,7 +82,7 @@ struct Debian {
 /// Makes sure of a staged toolchain.
 pub fn prepare(workspace: &Workspace) -> Result<Toolchain> {
     let debian = Debian::find(workspace)?;
-    let folder = workspace.target.join(format!("staged-{:016x}", debian.key()?));
+    let folder = debian.folder(workspace)?;
     let sysroot = folder.join("sysroot");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     if !sysroot.is_dir() {
@@ -71,6 +99,7 @@ pub fn prepare(workspace: &Workspace) -> Result<Toolchain> {
         cargo: CARGO.into(),
         environment: vec![
             ("RUSTC", sysroot.join("bin/rustc").into()),
+            ("CARGO", CARGO.into()),
             // Clippy's driver takes the place of rustc and looks here.
             ("SYSROOT", sysroot.into()),
         ],
@@ -81,17 +110,15 @@ pub fn prepare(workspace: &Workspace) -> Result<Toolchain> {
 impl Debian {
     /// Finds the compiler and its sources, or installs them.
     fn find(workspace: &Workspace) -> Result<Self> {
-        let purpose = "building without rustup's targets";
-        let wanted = [
-            (RUSTC_WEB, Path::new(RUSTC)),
-            (CARGO_WEB, Path::new(CARGO)),
-            (RUST_WEB_SRC, &Path::new("/usr").join(SOURCES).join("core")),
-        ];
-        let missing: Vec<_> =
-            wanted.iter().filter(|(_, file)| !file.exists()).map(|(package, _)| *package).collect();
+        let missing = missing_packages();
         if !missing.is_empty() {
-            packages::install(&missing, purpose)?;
+            packages::install(&missing, "building without rustup's targets")?;
         }
+        Self::examine(workspace)
+    }
+
+    /// Asks the compiler, which is installed, about itself.
+    fn examine(workspace: &Workspace) -> Result<Self> {
         let version = ask_rustc(&["-vV"])?;
         let field = |name: &str| version.lines().find_map(|line| line.strip_prefix(name));
         let host = field("host: ").context("rustc -vV names no host")?.to_owned();
@@ -101,6 +128,11 @@ impl Debian {
         let sources = sysroot.join(SOURCES);
         ensure!(sources.join("core").is_dir(), "there are no sources in {}", sources.display());
         Ok(Self { version, sysroot, host })
+    }
+
+    /// Where everything that this compiler builds goes.
+    fn folder(&self, workspace: &Workspace) -> Result<PathBuf> {
+        Ok(workspace.target.join(format!("staged-{:016x}", self.key()?)))
     }
 
     /// Identifies everything that goes into a stage.
