@@ -61,7 +61,14 @@ impl Trial {
         let archive = folder.path().join(boot::ARCHIVE);
         archive::write(&guest.files(Some(&nonce))?, &archive)?;
         let medium = Medium::Archive { loader: loader.to_owned(), archive };
-        let launch = Launch { memory, cpu, medium, exit_device: true, interrupt_log: None };
+        let launch = Launch {
+            memory,
+            cpu,
+            medium,
+            exit_device: true,
+            interrupt_log: None,
+            counts_instructions: false,
+        };
         let elves = vec![guest.kernel.to_owned(), loader.to_owned()];
         Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
     }
@@ -82,7 +89,14 @@ impl Trial {
         image::write(guest.files(Some(&nonce))?, program, &image)?;
         let firmware = firmware.with_own_variables(folder.path())?;
         let medium = Medium::Image { firmware, image, attached };
-        let launch = Launch { memory, cpu, medium, exit_device: true, interrupt_log: None };
+        let launch = Launch {
+            memory,
+            cpu,
+            medium,
+            exit_device: true,
+            interrupt_log: None,
+            counts_instructions: false,
+        };
         let elves = vec![guest.kernel.to_owned()];
         Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
     }

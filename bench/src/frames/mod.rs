@@ -12,6 +12,8 @@
 //! | `churned/run-2M/refused` | the same: no 2 MiB are free in a row | being told so |
 //! | `churned/run-2M/{alloc,free}` | the same, but for 8 free runs | takes and gives back runs |
 //! | `churned/usable` | the same | of all free frames, how many can be taken one by one |
+//! | `full/refused` | everything taken | being told so |
+//! | `full/{alloc,free}` | everything but 8 frames far apart | takes and gives back those: what a search costs at worst |
 //!
 //! Settings are the sizes in [`SIZES`] and `kernel`: the kernel's own allocator
 //! with its lock and this machine's memory, for `steady` alone. `spread/…` is the
@@ -78,6 +80,7 @@ const RUN_SLOTS: usize = 32;
 const STEPS: usize = CAPACITY;
 const RUN_STEPS: usize = 2 * 1024;
 const CLEARED_RUNS: u64 = 8;
+const LAST_FRAMES: u64 = 8;
 
 /// Medians whose spread over the sizes is limited.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +121,7 @@ pub fn measure(
     let (churned_alloc, churned_free) = run.churned(size.order);
     run.churned_runs(size);
     run.usable();
+    run.nearly_full(size);
     let summaries = [steady_alloc, steady_free, churned_alloc, churned_free];
     Medians { values: summaries.map(|summary| summary.median) }
 }
@@ -238,6 +242,20 @@ impl<'a, B: FrameBench> Run<'a, B> {
         }
         let name = format_args!("frames/{}/churned/usable", self.setting);
         self.report.fraction(name, got, free);
+    }
+
+    /// The last frames there are, far apart. Everything is taken before.
+    fn nearly_full(&mut self, size: Size) {
+        let (count, token) = self.take();
+        self.check("full/refused", token == NO_FRAME);
+        let name = format_args!("frames/{}/full/refused", self.setting);
+        self.report.instructions(name, count.into());
+        for part in 0..LAST_FRAMES {
+            let number = (2 * part + 1) * (size.frames() / (2 * LAST_FRAMES));
+            self.give(self.bench.token(number));
+        }
+        let mut slots = [NO_FRAME; LAST_FRAMES as usize];
+        self.toggle(&mut slots, RUN_STEPS, "full", Self::take, Self::give);
     }
 
     /// Fills and empties random slots with `take` and `give`, and counts `steps` of

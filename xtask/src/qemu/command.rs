@@ -19,6 +19,8 @@ pub struct Launch {
     pub exit_device: bool,
     /// Where QEMU shall log interrupts and resets.
     pub interrupt_log: Option<PathBuf>,
+    /// Whether the time-stamp counter counts instructions instead of time.
+    pub counts_instructions: bool,
 }
 
 /// What the machine boots from.
@@ -75,6 +77,11 @@ pub fn command(launch: &Launch, channels: &Channels) -> Command {
     if launch.exit_device {
         command.arg("-device");
         command.arg(format!("isa-debug-exit,iobase={:#x},iosize=0x04", exit::PORT));
+    }
+    if launch.counts_instructions {
+        // One instruction is one (2⁰) nanosecond of virtual time, which the
+        // counter reads. `sleep=off`: nothing waits for the host's clock.
+        command.args(["-icount", "shift=0,sleep=off"]);
     }
     if let Some(log) = &launch.interrupt_log {
         command.args(["-d", "int,cpu_reset", "-D"]).arg(log);
@@ -135,6 +142,7 @@ mod tests {
             medium,
             exit_device: true,
             interrupt_log: None,
+            counts_instructions: false,
         }
     }
 
