@@ -88,6 +88,14 @@ pub fn find_limine() -> Result<Option<PathBuf>> {
     Ok(places.into_iter().find(|program| program.is_file()))
 }
 
+/// Limine's UEFI program.
+///
+/// # Errors
+/// If this system has none.
+pub fn limine() -> Result<PathBuf> {
+    find_limine()?.with_context(no_limine)
+}
+
 /// That [`find_limine`] found nothing, for people.
 pub fn no_limine() -> String {
     format!("no Limine was found: {LIMINE_VARIABLE} is not set, and {} has none", LIMINE_FOLDERS[0])

@@ -3,6 +3,19 @@
 
 use std::{fmt, str::FromStr};
 
+/// What a trial may choose of its machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    pub memory: Memory,
+    pub cpu: Cpu,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { memory: Memory(256), cpu: Cpu("max".to_owned()) }
+    }
+}
+
 /// Main memory, in MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory(u32);

@@ -2,11 +2,12 @@
 //! by a second run with QEMU's interrupt log.
 
 use crate::{
-    boot::{self, Module, archive, config, image},
-    machine::{Cpu, Memory},
+    boot::{self, Module, archive, config, image, way::Way},
+    firmware,
+    machine::Machine,
     qemu::{
         self,
-        command::{Attached, Firmware, Launch, Medium},
+        command::{Attached, Launch, Medium},
         interrupt_log,
         session::{self, Ending, Limits, Observed, StartError},
     },
@@ -54,51 +55,44 @@ pub struct Guest<'a> {
 }
 
 impl Trial {
-    /// Prepares a boot through QEMU's own `-kernel` with `loader`.
-    pub fn fast(guest: &Guest, loader: &Path, memory: Memory, cpu: Cpu) -> Result<Self> {
-        let nonce = fresh_nonce();
-        let folder = temporary_folder()?;
-        let archive = folder.path().join(boot::ARCHIVE);
-        archive::write(&guest.files(Some(&nonce))?, &archive)?;
-        let medium = Medium::Archive { loader: loader.to_owned(), archive };
-        let launch = Launch {
-            memory,
-            cpu,
-            medium,
-            exit_device: true,
-            interrupt_log: None,
-            counts_instructions: false,
-        };
-        let elves = vec![guest.kernel.to_owned(), loader.to_owned()];
-        Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
-    }
-
-    /// Prepares a boot of an image through UEFI `firmware`, which starts `program`
-    /// on it.
-    pub fn image(
+    /// Prepares a boot of `guest`. `program` is the loader that goes with the way;
+    /// firmware finds it on an image, `attached` as asked for.
+    pub fn new(
+        way: Way,
         guest: &Guest,
         program: &Path,
-        firmware: &Firmware,
         attached: Attached,
-        memory: Memory,
-        cpu: Cpu,
+        machine: Machine,
     ) -> Result<Self> {
         let nonce = fresh_nonce();
         let folder = temporary_folder()?;
-        let image = folder.path().join("boot.iso");
-        image::write(guest.files(Some(&nonce))?, program, &image)?;
-        let firmware = firmware.with_own_variables(folder.path())?;
-        let medium = Medium::Image { firmware, image, attached };
+        let files = guest.files(Some(&nonce))?;
+        let mut elves = vec![guest.kernel.to_owned()];
+        let medium = if way.needs_firmware() {
+            let image = folder.path().join("boot.iso");
+            image::write(files, program, &image)?;
+            let firmware = firmware::find()?.context("there is no UEFI firmware")?;
+            let firmware = firmware.with_own_variables(folder.path())?;
+            Medium::Image { firmware, image, attached }
+        } else {
+            let archive = folder.path().join(boot::ARCHIVE);
+            archive::write(&files, &archive)?;
+            elves.push(program.to_owned());
+            Medium::Archive { loader: program.to_owned(), archive }
+        };
         let launch = Launch {
-            memory,
-            cpu,
+            machine,
             medium,
             exit_device: true,
             interrupt_log: None,
             counts_instructions: false,
         };
-        let elves = vec![guest.kernel.to_owned()];
         Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
+    }
+
+    /// Prepares a boot of `guest` through QEMU's own `-kernel`.
+    pub fn fast(guest: &Guest, loader: &Path, machine: Machine) -> Result<Self> {
+        Self::new(Way::Fast, guest, loader, Attached::Disk, machine)
     }
 
     /// Runs the machine and judges what it did. `console` gets serial output as

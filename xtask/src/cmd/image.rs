@@ -9,7 +9,7 @@ use crate::{
     ui,
     workspace::Workspace,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 
 /// Writes a milestone as an image that boots by UEFI.
@@ -40,7 +40,7 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let milestone = workspace.milestone(&args.milestone)?;
     image::check_output(&args.output)?;
     let limine = match args.limine {
-        true => Some(firmware::find_limine()?.with_context(firmware::no_limine)?),
+        true => Some(firmware::limine()?),
         false => None,
     };
     let start = Instant::now();

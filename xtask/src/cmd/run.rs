@@ -1,10 +1,10 @@
 //! `cargo xtask run`: builds a milestone, boots it, and says what came of it.
 
 use crate::{
-    boot::config,
+    boot::{config, way::Way},
     build::{Builder, Profile, Refused},
     firmware, host,
-    machine::{Cpu, Memory},
+    machine::{Cpu, Machine, Memory},
     process,
     qemu::{command::Attached, session::Limits},
     setup,
@@ -15,8 +15,8 @@ use crate::{
     verdict::Verdict,
     workspace::{Milestone, Workspace},
 };
-use anyhow::{Context, Result};
-use std::{fmt, io::stdout, path::Path, process::ExitCode, time::Duration};
+use anyhow::Result;
+use std::{io::stdout, process::ExitCode, time::Duration};
 
 /// Builds a milestone's kernel and boots it in QEMU.
 ///
@@ -52,48 +52,6 @@ pub struct Args {
     kernel_options: Vec<String>,
 }
 
-/// The ways to boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Way {
-    /// QEMU starts our loader: no firmware, well under a second
-    Fast,
-    /// UEFI firmware starts our loader from the image that `image` writes
-    Uefi,
-    /// As uefi, with Limine in place of our loader
-    Limine,
-}
-
-impl Way {
-    /// How long a boot may take on an idle machine: many times what it takes.
-    pub fn time_limit(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Fast => 30,
-            Self::Uefi | Self::Limine => 120,
-        })
-    }
-
-    /// The way that was asked for, or the default, with the reason.
-    fn choose(asked: Option<Self>) -> Result<(Self, String)> {
-        Ok(match asked {
-            Some(way) => (way, "as asked for".to_owned()),
-            None => match firmware::find_limine()? {
-                Some(program) => (Self::Limine, format!("because there is {}", program.display())),
-                None => (Self::Uefi, format!("because {}", firmware::no_limine())),
-            },
-        })
-    }
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fast => "fast",
-            Self::Uefi => "uefi",
-            Self::Limine => "limine",
-        })
-    }
-}
-
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     // Mistakes in the arguments come before any work.
     let cmdline = config::join_arguments(args.kernel_options.iter().map(String::as_str))?;
@@ -102,7 +60,7 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let (way, reason) = Way::choose(args.boot)?;
     println!("boot: {way}, {reason}");
 
-    setup::emulator(way != Way::Fast)?;
+    setup::emulator(way.needs_firmware())?;
     let toolchain = Toolchain::prepare(choice, &workspace)?;
     let builder = Builder { workspace: &workspace, toolchain: &toolchain };
     let trial = match prepare(args, &milestone, &cmdline, way, builder) {
@@ -136,16 +94,13 @@ fn prepare(
     let profile = if args.debug { Profile::Debug } else { Profile::Release };
     let kernel = builder.kernel(&milestone.package, profile)?;
     let guest = Guest { title: &milestone.title(), kernel: &kernel, cmdline, modules: &[] };
-    let (memory, cpu) = (args.memory, args.cpu.clone());
-    let by_firmware = |program: &Path| {
-        let firmware = firmware::find()?.context("there is no UEFI firmware")?;
-        Trial::image(&guest, program, &firmware, Attached::Disk, memory, cpu.clone())
+    let program = match way {
+        Way::Fast => builder.loader_pvh()?,
+        Way::Uefi => builder.loader_uefi()?,
+        Way::Limine => firmware::limine()?,
     };
-    let mut trial = match way {
-        Way::Fast => Trial::fast(&guest, &builder.loader_pvh()?, memory, cpu.clone())?,
-        Way::Uefi => by_firmware(&builder.loader_uefi()?)?,
-        Way::Limine => by_firmware(&firmware::find_limine()?.with_context(firmware::no_limine)?)?,
-    };
+    let machine = Machine { memory: args.memory, cpu: args.cpu.clone() };
+    let mut trial = Trial::new(way, &guest, &program, Attached::Disk, machine)?;
     trial.launch.exit_device = !args.no_exit;
     Ok(trial)
 }

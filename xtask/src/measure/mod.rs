@@ -16,6 +16,7 @@ pub mod table;
 
 use crate::{
     host,
+    machine::Machine,
     qemu::session::Limits,
     trial::{Guest, Outcome, Trial},
     workspace::Workspace,
@@ -53,9 +54,12 @@ pub fn budgets_file(workspace: &Workspace) -> PathBuf {
 /// If it does not complete, with the verdict.
 pub fn run(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Figures> {
     let (memory, cpu) = (MEMORY.parse(), CPU.parse());
-    let (memory, cpu) = (memory.map_err(anyhow::Error::msg)?, cpu.map_err(anyhow::Error::msg)?);
+    let machine = Machine {
+        memory: memory.map_err(anyhow::Error::msg)?,
+        cpu: cpu.map_err(anyhow::Error::msg)?,
+    };
     let guest = Guest { title: PACKAGE, kernel, cmdline: "", modules: &[] };
-    let mut trial = Trial::fast(&guest, loader, memory, cpu)?;
+    let mut trial = Trial::fast(&guest, loader, machine)?;
     trial.launch.counts_instructions = true;
     let limits = Limits { time: Some(host::scaled(TIME_LIMIT)), interactive: false };
     let Outcome { verdict, events, serial, .. } = trial.run(&limits, &mut sink())?;

@@ -1,6 +1,6 @@
 //! The virtual machine as QEMU command line options.
 
-use crate::machine::{Cpu, Memory};
+use crate::machine::Machine;
 use shared::{events, exit};
 use std::{
     ffi::OsString,
@@ -12,8 +12,7 @@ use std::{
 /// A machine and what it boots.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    pub memory: Memory,
-    pub cpu: Cpu,
+    pub machine: Machine,
     pub medium: Medium,
     /// Whether the kernel can end QEMU.
     pub exit_device: bool,
@@ -53,26 +52,26 @@ pub enum Attached {
 }
 
 /// File descriptors that QEMU inherits.
-pub struct Channels {
+pub struct Inherited {
     pub events: RawFd,
     pub monitor: RawFd,
 }
 
 /// The command that starts `launch`. Serial is QEMU's standard input and output.
-pub fn command(launch: &Launch, channels: &Channels) -> Command {
+pub fn command(launch: &Launch, inherited: &Inherited) -> Command {
     let mut command = Command::new(super::program());
     // TCG behaves the same on every host, and needs no rights.
     command.args(["-machine", "q35", "-accel", "tcg"]);
     command.args(["-nodefaults", "-vga", "none", "-display", "none"]);
     // A reset, such as a triple fault causes, ends QEMU.
     command.arg("-no-reboot");
-    command.arg("-cpu").arg(launch.cpu.to_string());
-    command.arg("-m").arg(launch.memory.to_string());
+    command.arg("-cpu").arg(launch.machine.cpu.to_string());
+    command.arg("-m").arg(launch.machine.memory.to_string());
     command.args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]);
-    command.arg("-chardev").arg(format!("socket,id=events,fd={}", channels.events));
+    command.arg("-chardev").arg(format!("socket,id=events,fd={}", inherited.events));
     command.arg("-device");
     command.arg(format!("isa-debugcon,iobase={:#x},chardev=events", events::PORT));
-    command.arg("-chardev").arg(format!("socket,id=monitor,fd={}", channels.monitor));
+    command.arg("-chardev").arg(format!("socket,id=monitor,fd={}", inherited.monitor));
     command.args(["-mon", "chardev=monitor,mode=control"]);
     if launch.exit_device {
         command.arg("-device");
@@ -137,8 +136,7 @@ mod tests {
 
     fn launch(medium: Medium) -> Launch {
         Launch {
-            memory: "256M".parse().expect("a size"),
-            cpu: "max".parse().expect("a model"),
+            machine: Machine::default(),
             medium,
             exit_device: true,
             interrupt_log: None,
@@ -149,8 +147,8 @@ mod tests {
     #[test]
     fn never_asks_for_hardware_virtualisation() {
         let medium = Medium::Archive { loader: "l".into(), archive: "a".into() };
-        let channels = Channels { events: 3, monitor: 4 };
-        let command = command(&launch(medium), &channels);
+        let inherited = Inherited { events: 3, monitor: 4 };
+        let command = command(&launch(medium), &inherited);
         let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
         let text = words.join(" ");
         assert!(text.contains("-accel tcg") && !text.contains("kvm"), "{text}");

@@ -1,11 +1,13 @@
 //! One run of QEMU, start to end.
 //!
 //! - [`command`]: the machine as QEMU options
-//! - [`session`]: the running process, its channels and its limits
+//! - [`session`]: the running process and its limits
+//! - [`channels`]: what it says
 //! - [`plain`]: serial output without control sequences
 //! - [`monitor`]: QEMU's machine protocol: why it ended, the registers
 //! - [`interrupt_log`]: the exceptions in a `-d int,cpu_reset` log
 
+pub mod channels;
 pub mod command;
 pub mod interrupt_log;
 pub mod monitor;

@@ -2,26 +2,26 @@
 //! could be observed, without judging it.
 
 use super::{
-    command::{self, Channels, Launch},
+    channels::{Channel, Message, Output, pass_on_input, read_in_background},
+    command::{self, Inherited, Launch},
     monitor::{CpuState, Monitor, Shutdown},
-    plain::Plain,
 };
-use crate::process::{Group, Running, interrupted};
+use crate::{
+    process::{Group, Running, interrupted},
+    ui,
+};
 use anyhow::{Context, Result};
 use std::{
-    io::{Read, Write},
+    io::Write,
     os::{
         fd::{AsFd, AsRawFd},
         unix::{net::UnixStream, process::CommandExt},
     },
     process::Stdio,
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
-    thread,
+    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
     time::{Duration, Instant},
 };
 
-/// What is kept of each channel at most. A kernel's whole output is a few KiB.
-const KEPT_BYTES: usize = 1 << 20;
 /// How often limits are looked at while nothing happens.
 const TICK: Duration = Duration::from_millis(100);
 /// The largest interrupt log allowed to grow.
@@ -71,19 +71,6 @@ pub enum StartError {
     Failed(anyhow::Error),
 }
 
-/// A piece of output.
-enum Message {
-    Bytes(Channel, Vec<u8>),
-    Closed,
-}
-
-#[derive(Clone, Copy)]
-enum Channel {
-    Serial,
-    Events,
-    Errors,
-}
-
 /// Runs `launch` to its end. `console` gets serial output as it comes.
 pub fn run(
     launch: &Launch,
@@ -92,8 +79,7 @@ pub fn run(
 ) -> Result<Observed, StartError> {
     let start = Instant::now();
     let (running, monitor, messages) = spawn(launch, limits.interactive)?;
-    let session =
-        Session { running, monitor, output: Output::default(), plain: Plain::default(), start };
+    let session = Session { running, monitor, output: Output::default(), start };
     session.follow(launch, limits, &messages, console).map_err(StartError::Failed)
 }
 
@@ -106,8 +92,9 @@ fn spawn(
     let (events, qemu_events) = UnixStream::pair().map_err(failed)?;
     let (monitor, qemu_monitor) = UnixStream::pair().map_err(failed)?;
     let monitor = Monitor::new(monitor).map_err(failed)?;
-    let channels = Channels { events: qemu_events.as_raw_fd(), monitor: qemu_monitor.as_raw_fd() };
-    let mut command = command::command(launch, &channels);
+    let inherited =
+        Inherited { events: qemu_events.as_raw_fd(), monitor: qemu_monitor.as_raw_fd() };
+    let mut command = command::command(launch, &inherited);
     let stdin = if interactive { Stdio::piped() } else { Stdio::null() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let inherit = move || {
@@ -140,53 +127,12 @@ fn spawn(
     Ok((running, monitor, messages))
 }
 
-fn read_in_background(
-    source: Option<impl Read + Send + 'static>,
-    channel: Channel,
-    sender: &SyncSender<Message>,
-) {
-    let sender = sender.clone();
-    thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        if let Some(mut source) = source {
-            // An error is the channel's end as well. So is a receiver that is gone.
-            while let Ok(count @ 1..) = source.read(&mut buffer) {
-                if sender.send(Message::Bytes(channel, buffer[..count].to_vec())).is_err() {
-                    return;
-                }
-            }
-        }
-        let _ = sender.send(Message::Closed);
-    });
-}
-
-/// Copies what is typed to the serial console. The thread ends with xtask: it
-/// waits for a person.
-fn pass_on_input(mut console: impl Write + Send + 'static) {
-    thread::spawn(move || {
-        let mut buffer = [0; 256];
-        while let Ok(count @ 1..) = std::io::stdin().read(&mut buffer) {
-            if console.write_all(&buffer[..count]).and_then(|()| console.flush()).is_err() {
-                return;
-            }
-        }
-    });
-}
-
 /// A running QEMU and what it has said so far.
 struct Session {
     running: Running,
     monitor: Monitor,
     output: Output,
-    plain: Plain,
     start: Instant,
-}
-
-#[derive(Default)]
-struct Output {
-    serial: Vec<u8>,
-    events: Vec<u8>,
-    errors: Vec<u8>,
 }
 
 impl Session {
@@ -198,18 +144,20 @@ impl Session {
         console: &mut dyn Write,
     ) -> Result<Observed> {
         let mut open = 3;
+        let mut farewell = limits.interactive;
         let ending = loop {
             match messages.recv_timeout(self.until_next_look(limits)) {
                 Ok(Message::Bytes(channel, bytes)) => {
-                    let bytes = match channel {
-                        Channel::Serial if !limits.interactive => self.plain.filter(&bytes),
-                        _ => bytes,
-                    };
-                    if let Channel::Serial = channel {
-                        console.write_all(&bytes).and_then(|()| console.flush())?;
-                    }
-                    if let Some(flooded) = self.output.keep(channel, &bytes, limits.interactive) {
+                    let flooded =
+                        self.output.accept(channel, bytes, limits.interactive, console)?;
+                    if let Some(flooded) = flooded {
                         break flooded;
+                    }
+                    if farewell && self.output.says_done() {
+                        ui::note(
+                            "the kernel is done; QEMU stays for the serial console until Ctrl-C",
+                        );
+                        farewell = false;
                     }
                 }
                 Ok(Message::Closed) => open -= 1,
@@ -253,46 +201,7 @@ impl Session {
             }
             other => other,
         };
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Observed {
-            ending,
-            serial: text(self.output.serial),
-            events: text(self.output.events).lines().map(str::to_owned).collect(),
-            stderr: text(self.output.errors),
-            elapsed,
-        }
-    }
-}
-
-impl Output {
-    /// Appends output to what is kept of its channel; tells when that is too much.
-    fn keep(&mut self, channel: Channel, bytes: &[u8], interactive: bool) -> Option<Ending> {
-        let (kept, name) = match channel {
-            Channel::Serial => (&mut self.serial, "serial"),
-            Channel::Events => (&mut self.events, "the debug console"),
-            Channel::Errors => (&mut self.errors, "QEMU's standard error"),
-        };
-        let room = KEPT_BYTES - kept.len();
-        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        let bounded = !(interactive && matches!(channel, Channel::Serial));
-        (bytes.len() > room && bounded)
-            .then_some(Ending::Flooded { channel: name, limit: KEPT_BYTES })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_is_cut_off_and_told() {
-        let mut output = Output::default();
-        let block = vec![b'x'; KEPT_BYTES];
-        assert_eq!(output.keep(Channel::Serial, &block, false), None);
-        let flooded = output.keep(Channel::Serial, b"y", false);
-        assert_eq!(flooded, Some(Ending::Flooded { channel: "serial", limit: KEPT_BYTES }));
-        assert_eq!(output.serial.len(), KEPT_BYTES);
-        assert_eq!(output.keep(Channel::Serial, b"y", true), None, "a person may read on");
-        assert_eq!(output.serial.len(), KEPT_BYTES);
+        let (serial, events, stderr) = self.output.into_texts();
+        Observed { ending, serial, events, stderr, elapsed }
     }
 }

@@ -3,18 +3,18 @@
 use super::{
     Test,
     bench::{Bench, Need},
-    guest::{default_machine, explain, limits},
+    guest::{explain, limits},
 };
 use crate::{
-    cmd::run::Way,
+    boot::way::Way,
     firmware,
-    machine::{Cpu, Memory},
+    machine::Machine,
     qemu::command::Attached,
     trial::{Guest, Trial},
     ui,
     workspace::{Milestone, Workspace},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Error, Result, ensure};
 use std::io::sink;
 
 /// Machines beside the default one: memory and CPU.
@@ -57,14 +57,14 @@ fn boot(
     }
     let milestone = milestone.clone();
     Test::new(name, needs, move |bench| {
-        let (memory, cpu) = match machine {
-            None => default_machine()?,
-            Some((memory, cpu)) => (
-                memory.parse().map_err(anyhow::Error::msg)?,
-                cpu.parse().map_err(anyhow::Error::msg)?,
-            ),
+        let machine = match machine {
+            None => Machine::default(),
+            Some((memory, cpu)) => Machine {
+                memory: memory.parse().map_err(Error::msg)?,
+                cpu: cpu.parse().map_err(Error::msg)?,
+            },
         };
-        run(bench, &milestone, way, Attached::Disk, memory, cpu)
+        run(bench, &milestone, way, Attached::Disk, machine)
     })
 }
 
@@ -74,8 +74,7 @@ pub fn run(
     milestone: &Milestone,
     way: Way,
     attached: Attached,
-    memory: Memory,
-    cpu: Cpu,
+    machine: Machine,
 ) -> Result<()> {
     let guest = Guest {
         title: &milestone.title(),
@@ -83,15 +82,12 @@ pub fn run(
         cmdline: "",
         modules: &[],
     };
-    let by_firmware = |program: &std::path::Path| {
-        let firmware = firmware::find()?.context("there is no UEFI firmware")?;
-        Trial::image(&guest, program, &firmware, attached, memory, cpu.clone())
+    let program = match way {
+        Way::Fast => bench.file(&Need::LoaderPvh)?.to_owned(),
+        Way::Uefi => bench.file(&Need::LoaderUefi)?.to_owned(),
+        Way::Limine => firmware::limine()?,
     };
-    let trial = match way {
-        Way::Fast => Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, memory, cpu.clone())?,
-        Way::Uefi => by_firmware(bench.file(&Need::LoaderUefi)?)?,
-        Way::Limine => by_firmware(&firmware::find_limine()?.with_context(firmware::no_limine)?)?,
-    };
+    let trial = Trial::new(way, &guest, &program, attached, machine)?;
     let outcome = trial.run(&limits(way.time_limit()), &mut sink())?;
     ensure!(outcome.verdict.is_complete(), "{}", explain(&trial, &outcome, bench)?);
     let line = format!("=== {} MILESTONE COMPLETE ===", milestone.name.to_uppercase());

@@ -103,20 +103,15 @@ fn end_by(signal: Signal, status: Option<i32>) -> Result<()> {
     let mut command = Xtask::new(["run", "m0", "--boot", "fast", "--no-exit"])
         .env("TMPDIR", folder.path())
         .command();
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut running = Running::start(&mut command, Group::Own)?;
-    let stdout = running.pipes().stdout.take().context("no output")?;
-    let mut lines = BufReader::new(stdout).lines();
-    let complete = lines.by_ref().map_while(Result::ok).any(|line| line.contains("COMPLETE"));
-    ensure!(complete, "the kernel did not complete");
+    let stderr = running.pipes().stderr.take().context("no messages")?;
+    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    ensure!(lines.any(|line| line.contains("the kernel is done")), "the kernel did not complete");
     ensure!(emulators_in(folder.path())? == 1, "QEMU is not running");
 
-    // The lines above may be shown before the kernel's last event arrives.
-    std::thread::spawn(move || lines.map_while(Result::ok).count());
-    let settled = Instant::now() + Duration::from_millis(500);
-    while Instant::now() < settled {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    // Whatever else is said must not block the program.
+    std::thread::spawn(move || lines.count());
     kill_process(Pid::from_child(running.pipes()), signal)?;
     let Some(ended) = running.wait_until(Instant::now() + END_LIMIT)? else {
         bail!("xtask does not end");

@@ -8,8 +8,9 @@ use super::{
     expect::Expect,
 };
 use crate::{
+    boot::Module,
     host,
-    machine::{Cpu, Memory},
+    machine::Machine,
     qemu::session::Limits,
     trial::{Guest, Outcome, Trial},
     verdict::{Missing, Verdict},
@@ -54,8 +55,7 @@ fn needs(package: &str) -> Vec<Need> {
 fn list_test(package: &str, written: BTreeSet<String>) -> Test {
     let owner = package.to_owned();
     Test::new(format!("guest/{package}/list"), needs(package), move |bench| {
-        let (memory, cpu) = default_machine()?;
-        let trial = trial(bench, &owner, "list", "", &[], memory, cpu)?;
+        let trial = trial(bench, &owner, "list", "", &[], Machine::default())?;
         let outcome = trial.run(&limits(TIME_LIMIT), &mut sink())?;
         // A list checks nothing; all else must be as in a complete run.
         let listed = match &outcome.verdict {
@@ -93,16 +93,17 @@ fn case_tests(package: &str, case: &Arc<Case>) -> Vec<Test> {
             if case.cpu.len() > 1 {
                 name.push_str(&format!("/{cpu}"));
             }
-            let (case, cpu, owner) = (Arc::clone(case), cpu.clone(), package.to_owned());
-            let body = move |bench: &Bench| run_case(bench, &owner, &case, memory, cpu.clone());
+            let machine = Machine { memory, cpu: cpu.clone() };
+            let (case, owner) = (Arc::clone(case), package.to_owned());
+            let body = move |bench: &Bench| run_case(bench, &owner, &case, machine.clone());
             tests.push(Test::new(name, needs(package), body));
         }
     }
     tests
 }
 
-fn run_case(bench: &Bench, package: &str, case: &Case, memory: Memory, cpu: Cpu) -> Result<()> {
-    let trial = trial(bench, package, &case.name, &case.cmdline, &case.modules, memory, cpu)?;
+fn run_case(bench: &Bench, package: &str, case: &Case, machine: Machine) -> Result<()> {
+    let trial = trial(bench, package, &case.name, &case.cmdline, &case.modules, machine)?;
     let limit = if case.expect == Expect::Hang { case.hang_after } else { TIME_LIMIT };
     let outcome = trial.run(&limits(limit), &mut sink())?;
     if !case.expect.matches(&outcome.verdict) {
@@ -117,9 +118,8 @@ fn trial(
     package: &str,
     case: &str,
     cmdline: &str,
-    modules: &[crate::boot::Module],
-    memory: Memory,
-    cpu: Cpu,
+    modules: &[Module],
+    machine: Machine,
 ) -> Result<Trial> {
     let guest = Guest {
         title: package,
@@ -127,15 +127,9 @@ fn trial(
         cmdline: &format!("test={case} {cmdline}"),
         modules,
     };
-    let mut trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, memory, cpu)?;
+    let mut trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, machine)?;
     trial.demands.boot = false;
     Ok(trial)
-}
-
-/// The machine of tests that do not ask for a special one.
-pub fn default_machine() -> Result<(Memory, Cpu)> {
-    let parsed = ("256M".parse(), "max".parse());
-    Ok((parsed.0.map_err(anyhow::Error::msg)?, parsed.1.map_err(anyhow::Error::msg)?))
 }
 
 /// A limit for a run that nobody watches.

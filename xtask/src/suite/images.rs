@@ -1,9 +1,10 @@
 //! The image of `cargo xtask image` boots whatever it is attached as, and is
 //! reproducible.
 
-use super::{Test, bench::Need, boots, cli::Xtask, guest::default_machine};
+use super::{Test, bench::Need, boots, cli::Xtask};
 use crate::{
-    cmd::run::Way,
+    boot::way::Way,
+    machine::Machine,
     qemu::command::Attached,
     trial::temporary_folder,
     workspace::{Milestone, Workspace},
@@ -18,8 +19,7 @@ pub fn tests(workspace: &Workspace) -> Vec<Test> {
         let milestone = milestone.clone();
         let needs = [Need::Firmware, Need::LoaderUefi, Need::Kernel(milestone.package.clone())];
         tests.push(Test::new(format!("image/boots-as-{name}"), needs, move |bench| {
-            let (memory, cpu) = default_machine()?;
-            boots::run(bench, &milestone, Way::Uefi, attached, memory, cpu)
+            boots::run(bench, &milestone, Way::Uefi, attached, Machine::default())
         }));
     }
     let needs = [Need::LoaderUefi, Need::Kernel(milestone.package.clone())];

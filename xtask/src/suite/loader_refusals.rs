@@ -6,10 +6,11 @@
 use super::{
     Test,
     bench::{Bench, Need},
-    guest::{default_machine, limits},
+    guest::limits,
 };
 use crate::{
     boot::{self, BootFile, archive},
+    machine::Machine,
     trial::{Guest, Trial},
     verdict::Verdict,
 };
@@ -136,10 +137,9 @@ pub fn tests() -> Vec<Test> {
 
 /// Boots what is spoiled; the loader must give the reason in one line.
 fn expect_refusal(bench: &Bench, spoil: Spoil, reason: &str) -> Result<()> {
-    let (memory, cpu) = default_machine()?;
     let guest =
         Guest { title: "spoiled", kernel: bench.kernel(KERNEL)?, cmdline: "", modules: &[] };
-    let trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, memory, cpu)?;
+    let trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, Machine::default())?;
     let mut files = guest.files(Some(&trial.demands.nonce))?;
     let output = trial.folder.path().join(boot::ARCHIVE);
     match spoil {

@@ -2,13 +2,10 @@
 //!
 //! Each test spoils a good kernel file or its configuration in one way.
 
-use super::{
-    Test,
-    bench::Need,
-    guest::{default_machine, limits},
-};
+use super::{Test, bench::Need, guest::limits};
 use crate::{
     boot::{self, BootFile, archive},
+    machine::Machine,
     trial::{Guest, Trial},
     verdict::Verdict,
 };
@@ -104,10 +101,9 @@ pub fn tests() -> Vec<Test> {
 
 /// Boots the spoiled files; returns the verdict and the serial output.
 fn run(bench: &super::bench::Bench, spoil: Spoiler) -> Result<(Verdict, String)> {
-    let (memory, cpu) = default_machine()?;
     let guest =
         Guest { title: "spoiled", kernel: bench.kernel(KERNEL)?, cmdline: "", modules: &[] };
-    let trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, memory, cpu)?;
+    let trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, Machine::default())?;
     let mut files = guest.files(Some(&trial.demands.nonce))?;
     spoil(&mut files)?;
     archive::write(&files, &trial.folder.path().join(boot::ARCHIVE))?;

@@ -1,6 +1,7 @@
 //! The toolchain that builds for bare metal, and the roads to it: targets that
 //! are installed, [`rustup`], or [`staged`].
 
+mod debian;
 mod rustup;
 mod staged;
 
@@ -13,10 +14,9 @@ use std::{
     process::Command,
 };
 
+pub use debian::{CLIPPY as STAGED_CLIPPY, PACKAGES as STAGED_PACKAGES};
 pub use rustup::{host_rustc, missing_targets};
-pub use staged::{
-    CLIPPY as STAGED_CLIPPY, PACKAGES as STAGED_PACKAGES, describe as describe_staged,
-};
+pub use staged::describe as describe_staged;
 
 /// What kernels are compiled for.
 pub const KERNEL_TARGET: &str = "x86_64-unknown-none";
@@ -109,7 +109,7 @@ impl Toolchain {
     pub fn clippy(&self, workspace: &Workspace) -> Command {
         let program = match self.road {
             Road::Installed => Command::new(&self.cargo),
-            Road::Staged => Command::new(staged::CLIPPY),
+            Road::Staged => Command::new(STAGED_CLIPPY),
         };
         let mut command = self.call(program, workspace);
         command.arg("clippy");

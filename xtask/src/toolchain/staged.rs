@@ -12,9 +12,13 @@
 //! stable Rust. The key changes with the compiler and the sources, because cargo
 //! does not notice when a sysroot does.
 
-use super::{Road, TARGETS, Toolchain, clean_of_rustup, has_target};
+use super::{
+    Road, TARGETS, Toolchain, clean_of_rustup,
+    debian::{CARGO, Debian, RUSTC, missing_packages},
+    has_target,
+};
 use crate::{
-    packages::{self, CARGO_WEB, LLD, Package, RUST_WEB_SRC, RUSTC_WEB},
+    packages::{self, LLD},
     process,
     qemu::find_in_path,
     ui,
@@ -23,37 +27,16 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use std::{
     fs::{self, File, TryLockError},
-    hash::{DefaultHasher, Hash, Hasher},
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
-const RUSTC: &str = "/usr/bin/rustc";
-const CARGO: &str = "/usr/bin/cargo";
-/// What `cargo clippy` is with this toolchain.
-pub const CLIPPY: &str = "/usr/bin/cargo-clippy";
-/// The sources, below the sysroot.
-const SOURCES: &str = "lib/rustlib/src/rust/library";
-/// Changes whenever the way to build a stage does.
-const RECIPE: &str = "1";
-
-/// How long the compiler may take to describe itself.
+/// How long the host's compiler may take to say where its linker is.
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
 /// How long the libraries may take to compile: fifty times what they do.
 const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
-
-/// What the road needs from the system.
-pub const PACKAGES: [Package; 3] = [RUSTC_WEB, CARGO_WEB, RUST_WEB_SRC];
-
-/// The packages of [`PACKAGES`] that are not there, by the files they bring.
-fn missing_packages() -> Vec<Package> {
-    let sources = Path::new("/usr").join(SOURCES).join("core");
-    let files = [Path::new(RUSTC), Path::new(CARGO), &sources];
-    let missing = PACKAGES.into_iter().zip(files).filter(|(_, file)| !file.exists());
-    missing.map(|(package, _)| package).collect()
-}
 
 /// What the road would use, without installing or building anything.
 ///
@@ -68,15 +51,6 @@ pub fn describe(workspace: &Workspace) -> Result<String> {
         false => "not yet built",
     };
     Ok(format!("{}, core and alloc {built}", debian.version.lines().next().unwrap_or(RUSTC)))
-}
-
-/// Debian's compiler.
-struct Debian {
-    /// What `rustc -vV` prints.
-    version: String,
-    sysroot: PathBuf,
-    /// The host's target triple.
-    host: String,
 }
 
 /// Makes sure of a staged toolchain.
@@ -108,46 +82,6 @@ pub fn prepare(workspace: &Workspace) -> Result<Toolchain> {
 }
 
 impl Debian {
-    /// Finds the compiler and its sources, or installs them.
-    fn find(workspace: &Workspace) -> Result<Self> {
-        let missing = missing_packages();
-        if !missing.is_empty() {
-            packages::install(&missing, "building without rustup's targets")?;
-        }
-        Self::examine(workspace)
-    }
-
-    /// Asks the compiler, which is installed, about itself.
-    fn examine(workspace: &Workspace) -> Result<Self> {
-        let version = ask_rustc(&["-vV"])?;
-        let field = |name: &str| version.lines().find_map(|line| line.strip_prefix(name));
-        let host = field("host: ").context("rustc -vV names no host")?.to_owned();
-        let release = field("release: ").context("rustc -vV names no release")?;
-        workspace.check_compiler(release).with_context(|| format!("{RUSTC} is too old"))?;
-        let sysroot = PathBuf::from(ask_rustc(&["--print", "sysroot"])?.trim());
-        let sources = sysroot.join(SOURCES);
-        ensure!(sources.join("core").is_dir(), "there are no sources in {}", sources.display());
-        Ok(Self { version, sysroot, host })
-    }
-
-    /// Where everything that this compiler builds goes.
-    fn folder(&self, workspace: &Workspace) -> Result<PathBuf> {
-        Ok(workspace.target.join(format!("staged-{:016x}", self.key()?)))
-    }
-
-    /// Identifies everything that goes into a stage.
-    fn key(&self) -> Result<u64> {
-        let sources = self.sysroot.join(SOURCES);
-        let lock = sources.join("Cargo.lock");
-        let versions =
-            fs::read(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
-        let mut hasher = DefaultHasher::new();
-        // The sources' real folder carries their release.
-        let folder = sources.canonicalize()?;
-        (RECIPE, &self.version, folder, versions).hash(&mut hasher);
-        Ok(hasher.finish())
-    }
-
     /// Builds a sysroot beside its place and then moves it there.
     fn stage(&self, folder: &Path, sysroot: &Path) -> Result<()> {
         let work = tempfile::Builder::new().prefix("staging-").tempdir_in(folder)?;
@@ -259,16 +193,6 @@ fn write_wrapper(path: &Path) -> Result<()> {
 fn is_library(name: &str) -> bool {
     let library = name.strip_prefix("lib").is_some_and(|rest| !rest.starts_with("stage-"));
     library && (name.ends_with(".rlib") || name.ends_with(".rmeta"))
-}
-
-fn ask_rustc(arguments: &[&str]) -> Result<String> {
-    let mut command = Command::new(RUSTC);
-    clean_of_rustup(&mut command);
-    command.args(arguments);
-    let finished = process::capture(&mut command, PROBE_LIMIT)
-        .with_context(|| format!("cannot run {RUSTC}"))?;
-    ensure!(finished.success(), "{RUSTC} failed: {}", finished.stderr.trim());
-    Ok(finished.stdout)
 }
 
 /// Keeps other xtasks from building the same stage.
