@@ -48,21 +48,28 @@ pub fn budgets_file(workspace: &Workspace) -> PathBuf {
     workspace.folder(PACKAGE).join("budgets.toml")
 }
 
-/// Boots one of the bench's kernels where instructions are counted.
+/// Prepares a boot of one of the bench's kernels, where instructions are counted.
+pub fn trial(kernel: &Path, loader: &Path) -> Result<Trial> {
+    let (memory, cpu) = (MEMORY.parse(), CPU.parse());
+    let (memory, cpu) = (memory.map_err(anyhow::Error::msg)?, cpu.map_err(anyhow::Error::msg)?);
+    let guest = Guest { title: PACKAGE, kernel, cmdline: "", modules: &[] };
+    let mut trial = Trial::fast(&guest, loader, Machine { memory, cpu })?;
+    trial.launch.counts_instructions = true;
+    Ok(trial)
+}
+
+/// How long such a boot may take.
+pub fn limits() -> Limits {
+    Limits { time: Some(host::scaled(TIME_LIMIT)), interactive: false }
+}
+
+/// Boots one of the bench's kernels, and collects what it measured.
 ///
 /// # Errors
 /// If it does not complete, with the verdict.
 pub fn run(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Figures> {
-    let (memory, cpu) = (MEMORY.parse(), CPU.parse());
-    let machine = Machine {
-        memory: memory.map_err(anyhow::Error::msg)?,
-        cpu: cpu.map_err(anyhow::Error::msg)?,
-    };
-    let guest = Guest { title: PACKAGE, kernel, cmdline: "", modules: &[] };
-    let mut trial = Trial::fast(&guest, loader, machine)?;
-    trial.launch.counts_instructions = true;
-    let limits = Limits { time: Some(host::scaled(TIME_LIMIT)), interactive: false };
-    let Outcome { verdict, events, serial, .. } = trial.run(&limits, &mut sink())?;
+    let trial = trial(kernel, loader)?;
+    let Outcome { verdict, events, serial, .. } = trial.run(&limits(), &mut sink())?;
     if !verdict.is_complete() {
         let symbols = trial.symbols(&workspace.root)?;
         let mut text = verdict.headline(&symbols);

@@ -4,18 +4,24 @@
 use super::{
     Test,
     bench::{Bench, Need},
+    guest::explain,
 };
 use crate::{
     measure::{self, budgets::Budgets, figures::Figures, table},
+    verdict::Verdict,
     workspace::Workspace,
 };
 use anyhow::{Result, anyhow, ensure};
-use std::sync::{Arc, OnceLock};
+use std::{
+    io::sink,
+    sync::{Arc, OnceLock},
+};
 
 /// The figures of the one run that all groups share.
 type Shared = Arc<OnceLock<Result<Figures, String>>>;
 
-/// A test for each group that has budgets, and one of reproducibility.
+/// A test for each group that has budgets, one of reproducibility, and one of the
+/// scale.
 pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
     let budgets = Budgets::read(&measure::budgets_file(workspace))?;
     let shared = Shared::default();
@@ -39,12 +45,30 @@ pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
         })
         .collect();
     tests.insert(tests.len().min(1), reproducible);
+    tests.push(Test::new("bench/calibration", needs(), counts_nothing_but_instructions));
     Ok(tests)
 }
 
 fn run(bench: &Bench) -> Result<Figures> {
     let kernel = bench.kernel(measure::PACKAGE)?;
     measure::run(bench.workspace, kernel, bench.file(&Need::LoaderPvh)?)
+}
+
+/// On a machine whose counter counts time, the kernel measures nothing.
+fn counts_nothing_but_instructions(bench: &Bench) -> Result<()> {
+    let kernel = bench.kernel(measure::PACKAGE)?;
+    let mut trial = measure::trial(kernel, bench.file(&Need::LoaderPvh)?)?;
+    trial.launch.counts_instructions = false;
+    let outcome = trial.run(&measure::limits(), &mut sink())?;
+    let refused = matches!(
+        &outcome.verdict,
+        Verdict::CheckFailed { name, message }
+            if name == "calibration" && message.contains("-icount shift=0")
+    );
+    ensure!(refused, "not refused by its calibration:\n{}", explain(&trial, &outcome, bench)?);
+    let measured = outcome.events.iter().any(|line| line.starts_with("measure "));
+    ensure!(!measured, "figures were reported before the calibration");
+    Ok(())
 }
 
 fn once(shared: &Shared, bench: &Bench) -> Result<Figures> {
