@@ -1,6 +1,7 @@
 //! Calls of `cargo build`, and the files that come out.
 
 use crate::{
+    measure,
     process::{Group, Running, interrupted},
     toolchain::{KERNEL_TARGET, Toolchain, UEFI_TARGET},
     workspace::Workspace,
@@ -81,6 +82,13 @@ impl Builder<'_> {
         let mut command = self.build(package, KERNEL_TARGET, Profile::Release);
         command.args(["--test", "guest"]);
         self.single(command, format!("the test kernel of {package}"), "guest")
+    }
+
+    /// Builds the bench's kernel of peers, which nobody else has to compile.
+    pub fn bench_peers(&self) -> Result<PathBuf> {
+        let mut command = self.build(measure::PACKAGE, KERNEL_TARGET, Profile::Release);
+        command.args(["--bin", measure::PEERS, "--features", "peers"]);
+        self.single(command, measure::PEERS.to_owned(), measure::PEERS)
     }
 
     fn binary(&self, package: &str, name: &str, target: &str, profile: Profile) -> Result<PathBuf> {

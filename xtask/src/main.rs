@@ -7,6 +7,7 @@
 //! - [`boot`]: what a kernel is booted from (configuration, archive, image)
 //! - [`qemu`]: one run of the emulator, start to end
 //! - [`trial`]: a boot prepared, run and judged
+//! - [`measure`]: the bench's figures and their budgets
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
 
@@ -16,6 +17,7 @@ mod cmd;
 mod firmware;
 mod host;
 mod machine;
+mod measure;
 mod packages;
 mod process;
 mod qemu;
@@ -48,6 +50,7 @@ enum Command {
     Image(cmd::image::Args),
     Test(cmd::test::Args),
     Doctor(cmd::doctor::Args),
+    Bench(cmd::bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Run(args) => cmd::run::main(&args, cli.toolchain),
         Command::Test(args) => cmd::test::main(&args, cli.toolchain),
         Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
+        Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {

@@ -80,7 +80,13 @@ impl Trial {
             elves.push(program.to_owned());
             Medium::Archive { loader: program.to_owned(), archive }
         };
-        let launch = Launch { machine, medium, exit_device: true, interrupt_log: None };
+        let launch = Launch {
+            machine,
+            medium,
+            exit_device: true,
+            interrupt_log: None,
+            counts_instructions: false,
+        };
         Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
     }
 

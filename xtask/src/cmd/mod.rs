@@ -1,6 +1,7 @@
 //! The subcommands, one file each. `Args` is what clap parses, `main` does the
 //! work and says with which status xtask exits.
 
+pub mod bench;
 pub mod doctor;
 pub mod image;
 pub mod run;

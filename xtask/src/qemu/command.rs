@@ -18,6 +18,8 @@ pub struct Launch {
     pub exit_device: bool,
     /// Where QEMU shall log interrupts and resets.
     pub interrupt_log: Option<PathBuf>,
+    /// Whether the time-stamp counter counts instructions instead of time.
+    pub counts_instructions: bool,
 }
 
 /// What the machine boots from.
@@ -80,6 +82,11 @@ pub fn command(launch: &Launch, inherited: &Inherited) -> Command {
         command.arg("-device");
         command.arg(format!("isa-debug-exit,iobase={:#x},iosize=0x04", exit::PORT));
     }
+    if launch.counts_instructions {
+        // One instruction is one (2⁰) nanosecond of virtual time, which the
+        // counter reads. `sleep=off`: nothing waits for the host's clock.
+        command.args(["-icount", "shift=0,sleep=off"]);
+    }
     if let Some(log) = &launch.interrupt_log {
         command.args(["-d", "int,cpu_reset", "-D"]).arg(log);
     }
@@ -133,7 +140,13 @@ mod tests {
     use std::ffi::OsStr;
 
     fn launch(medium: Medium) -> Launch {
-        Launch { machine: Machine::default(), medium, exit_device: true, interrupt_log: None }
+        Launch {
+            machine: Machine::default(),
+            medium,
+            exit_device: true,
+            interrupt_log: None,
+            counts_instructions: false,
+        }
     }
 
     #[test]

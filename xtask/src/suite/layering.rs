@@ -1,9 +1,13 @@
 //! The dependency rule: dependencies point down only.
 //!
-//! `m2 → m1 → m0 → shared`; `loader` and `xtask` depend on no milestone, `shared`
-//! on no other package of the workspace.
+//! `m2 → m1 → m0 → shared`; `bench` may use any of them and is used by none;
+//! `loader` and `xtask` depend on no milestone, `shared` on no other package of the
+//! workspace.
 
-use crate::workspace::{Milestone, Workspace};
+use crate::{
+    measure,
+    workspace::{Milestone, Workspace},
+};
 use cargo_metadata::DependencyKind;
 
 /// Where a package stands. Each may depend on what is listed below it.
@@ -11,6 +15,8 @@ use cargo_metadata::DependencyKind;
 enum Layer {
     Shared,
     Milestone(u32),
+    /// `bench`: measures milestones.
+    Bench,
     /// `loader`, `xtask`: tools beside the milestones.
     Beside,
 }
@@ -20,6 +26,7 @@ impl Layer {
         match Milestone::from_package(package) {
             Some((number, _)) => Self::Milestone(number),
             None if package == "shared" => Self::Shared,
+            None if package == measure::PACKAGE => Self::Bench,
             None => Self::Beside,
         }
     }
@@ -27,9 +34,10 @@ impl Layer {
     /// Whether a package here may depend on one there.
     fn may_use(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Shared, _) | (_, Self::Beside) => false,
+            (Self::Shared, _) | (_, Self::Beside | Self::Bench) => false,
             (_, Self::Shared) => true,
             (Self::Milestone(own), Self::Milestone(below)) => below < own,
+            (Self::Bench, Self::Milestone(_)) => true,
             (Self::Beside, Self::Milestone(_)) => false,
         }
     }
@@ -74,6 +82,8 @@ mod tests {
             ("m1-memory", "m0-boot"),
             ("m2-usermode", "m0-boot"),
             ("m2-usermode", "m1-memory"),
+            ("bench", "m1-memory"),
+            ("bench", "shared"),
             ("loader", "shared"),
             ("xtask", "shared"),
         ] {
@@ -91,6 +101,9 @@ mod tests {
             ("loader", "m0-boot"),
             ("xtask", "m2-usermode"),
             ("xtask", "loader"),
+            ("m2-usermode", "bench"),
+            ("xtask", "bench"),
+            ("bench", "loader"),
             ("m0-boot", "loader"),
         ] {
             assert_eq!(check(from, to), 1, "{from} → {to}");

@@ -4,12 +4,14 @@
 //! - [`bench`]: builds that, once, before the first test runs
 //! - [`runner`]: runs tests side by side and reports
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
+//! - [`budgets`]: instruction counts within their limits
 //! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
 pub mod bench;
 pub mod boots;
+pub mod budgets;
 pub mod cases;
 pub mod cli;
 pub mod endings;

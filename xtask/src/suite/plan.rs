@@ -2,8 +2,8 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, cli, endings, guest, host, images, loader_refusals, refusals, static_checks,
-    toolchains,
+    Test, boots, budgets, cli, endings, guest, host, images, loader_refusals, refusals,
+    static_checks, toolchains,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -16,6 +16,7 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<
     tests.extend(static_checks::tests());
     tests.extend(images::tests(workspace));
     tests.extend(boots::tests(workspace)?);
+    tests.extend(budgets::tests(workspace)?);
     tests.extend(cli::tests());
     tests.extend(endings::tests());
     tests.extend(host::tests(workspace));

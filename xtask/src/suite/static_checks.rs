@@ -2,7 +2,7 @@
 
 use super::{Passed, Test, bench::Bench, layering};
 use crate::{
-    packages, process,
+    measure, packages, process,
     toolchain::{KERNEL_TARGET, Road, STAGED_CLIPPY, Toolchain, UEFI_TARGET},
     workspace::Workspace,
 };
@@ -27,6 +27,10 @@ pub fn tests() -> Vec<Test> {
             packages.push("shared".to_owned());
             targets.extend(["--test", "guest"]);
             lint_bare(bench, KERNEL_TARGET, &packages, &targets)
+        }),
+        Test::skippable("clippy/bench", [], |bench| {
+            let targets = ["--lib", "--bins", "--features", "peers"];
+            lint_bare(bench, KERNEL_TARGET, &[measure::PACKAGE.to_owned()], &targets)
         }),
         Test::skippable("clippy/loader-pvh", [], |bench| {
             let targets = ["--lib", "--bin", "loader-pvh", "--test", "guest"];

@@ -1,0 +1,82 @@
+//! Instruction counts: the bench's kernels are run, their figures collected and
+//! compared with their limits.
+//!
+//! - [`figures`]: what a kernel measured, in rows of min, median, p99 and max
+//! - [`budgets`]: the limits in `bench/budgets.toml`, and who breaks them
+//! - [`table`], [`json`]: the same for people and for programs
+//! - [`compare`]: ours beside the peers
+//!
+//! The kernels live in the package `bench`; its documentation defines the names.
+
+pub mod budgets;
+pub mod compare;
+pub mod figures;
+pub mod json;
+pub mod table;
+
+use crate::{
+    host,
+    machine::Machine,
+    qemu::session::Limits,
+    trial::{Guest, Outcome, Trial},
+    workspace::Workspace,
+};
+use anyhow::{Result, bail};
+use figures::Figures;
+use std::{
+    io::sink,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The package that measures.
+pub const PACKAGE: &str = "bench";
+/// Its second kernel.
+pub const PEERS: &str = "bench-peers";
+
+/// The model that budgets are read on: the fastest way to clear a page differs
+/// from model to model, and with it the count.
+pub const CPU: &str = "qemu64";
+/// Room for the metadata of 64 GiB of simulated memory.
+pub const MEMORY: &str = "512M";
+
+/// How long a run may take on an idle machine: some ten times what it takes.
+const TIME_LIMIT: Duration = Duration::from_secs(600);
+
+/// Where the limits stand.
+pub fn budgets_file(workspace: &Workspace) -> PathBuf {
+    workspace.folder(PACKAGE).join("budgets.toml")
+}
+
+/// Prepares a boot of one of the bench's kernels, where instructions are counted.
+pub fn trial(kernel: &Path, loader: &Path) -> Result<Trial> {
+    let (memory, cpu) = (MEMORY.parse(), CPU.parse());
+    let (memory, cpu) = (memory.map_err(anyhow::Error::msg)?, cpu.map_err(anyhow::Error::msg)?);
+    let guest = Guest { title: PACKAGE, kernel, cmdline: "", modules: &[] };
+    let mut trial = Trial::fast(&guest, loader, Machine { memory, cpu })?;
+    trial.launch.counts_instructions = true;
+    Ok(trial)
+}
+
+/// How long such a boot may take.
+pub fn limits() -> Limits {
+    Limits { time: Some(host::scaled(TIME_LIMIT)), interactive: false }
+}
+
+/// Boots one of the bench's kernels, and collects what it measured.
+///
+/// # Errors
+/// If it does not complete, with the verdict.
+pub fn run(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Figures> {
+    let trial = trial(kernel, loader)?;
+    let Outcome { verdict, events, serial, .. } = trial.run(&limits(), &mut sink())?;
+    if !verdict.is_complete() {
+        let symbols = trial.symbols(&workspace.root)?;
+        let mut text = verdict.headline(&symbols);
+        for line in verdict.details(&symbols) {
+            text.push_str(&format!("\n    {line}"));
+        }
+        bail!("the bench's kernel: {text}\nserial output:\n{serial}");
+    }
+    Figures::from_events(&events)
+}
