@@ -4,6 +4,8 @@
 use std::{env, path::Path};
 
 fn main() {
+    // The paths are absolute, so a clone that was moved must link anew.
+    println!("cargo::rerun-if-env-changed=CARGO_MANIFEST_DIR");
     let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let pvh = Path::new(&here).join("pvh.ld");
     let kernel = Path::new(&here).join("../shared/kernel.ld");

@@ -1,9 +1,13 @@
 //! Links every bare-metal binary of this package with the kernel's layout.
 
+use std::env;
+
 fn main() {
-    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
-        let root = env!("CARGO_MANIFEST_DIR");
-        println!("cargo::rustc-link-arg=-T{root}/../shared/kernel.ld");
-        println!("cargo::rerun-if-changed=../shared/kernel.ld");
+    // The path is absolute, so a clone that was moved must link anew.
+    println!("cargo::rerun-if-env-changed=CARGO_MANIFEST_DIR");
+    println!("cargo::rerun-if-changed=../shared/kernel.ld");
+    let bare_metal = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "none");
+    if let (true, Ok(package)) = (bare_metal, env::var("CARGO_MANIFEST_DIR")) {
+        println!("cargo::rustc-link-arg=-T{package}/../shared/kernel.ld");
     }
 }

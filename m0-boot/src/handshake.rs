@@ -12,12 +12,16 @@ use limine::BaseRevision;
 use limine::memory_map::EntryType;
 use limine::request::{
     BootloaderInfoRequest, ExecutableAddressRequest, ExecutableFileRequest, FirmwareTypeRequest,
-    HhdmRequest, MemoryMapRequest, RequestsEndMarker, RequestsStartMarker,
+    HhdmRequest, MemoryMapRequest, RequestsEndMarker, RequestsStartMarker, StackSizeRequest,
 };
 use x86_64::{PhysAddr, VirtAddr};
 
 /// The protocol revision these kernels are written for.
 pub const BASE_REVISION: u64 = 2;
+
+/// The boot stack we ask for. Unoptimised builds copy a [`BootInfo`] several times
+/// on their way through `accept`.
+const STACK_BYTES: u64 = 256 * 1024;
 
 /// Longest command line we keep, in bytes.
 const COMMAND_LINE_BYTES: usize = 1024;
@@ -44,6 +48,7 @@ requests! { ".limine_requests":
     HHDM: HhdmRequest = HhdmRequest::new();
     MEMORY_MAP: MemoryMapRequest = MemoryMapRequest::new();
     EXECUTABLE_ADDRESS: ExecutableAddressRequest = ExecutableAddressRequest::new();
+    STACK_SIZE: StackSizeRequest = StackSizeRequest::new().with_size(STACK_BYTES);
     EXECUTABLE_FILE: ExecutableFileRequest = ExecutableFileRequest::new();
 }
 requests! { ".limine_requests_end":

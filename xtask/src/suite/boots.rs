@@ -3,6 +3,7 @@
 use super::{
     Test,
     bench::{Bench, Need},
+    cli::Xtask,
     guest::{explain, limits},
 };
 use crate::{
@@ -34,6 +35,7 @@ pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
         }
         tests.push(boot(name("uefi"), &milestone, Way::Uefi, None));
         tests.push(boot(name("fast"), &milestone, Way::Fast, None));
+        tests.push(unoptimised(name("fast/debug"), &milestone));
         for machine in MACHINES {
             let (memory, cpu) = machine;
             let name = name(&format!("fast/{memory}/{cpu}"));
@@ -65,6 +67,17 @@ fn boot(
             },
         };
         run(bench, &milestone, way, Attached::Disk, machine)
+    })
+}
+
+/// A build without optimisation needs more stack; it must complete all the same.
+fn unoptimised(name: String, milestone: &Milestone) -> Test {
+    let milestone = milestone.name.clone();
+    Test::new(name, [Need::Emulator], move |_| {
+        let called = Xtask::new(["run", &milestone, "--debug", "--boot", "fast"]).run()?;
+        let verdict = called.stdout.lines().last().unwrap_or_default();
+        ensure!(called.status == Some(0), "{verdict}\n{}", called.stderr);
+        Ok(())
     })
 }
 

@@ -6,8 +6,9 @@ use crate::process;
 use anyhow::{Context, Result, ensure};
 use std::{ffi::OsString, process::Command, time::Duration};
 
-/// How long a call may take; it may have to wait for other builds.
-const LIMIT: Duration = Duration::from_secs(600);
+/// How long a call may take. It may have to wait for other builds, and to build a
+/// toolchain, on a machine that is busy with other things.
+const LIMIT: Duration = Duration::from_secs(2400);
 
 /// A call of this very program.
 pub struct Xtask {
