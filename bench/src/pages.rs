@@ -2,7 +2,7 @@
 //! direct map, so that the heap under measurement serves nobody else.
 
 use core::ops::{Deref, DerefMut};
-use m1_memory::frames::{self, bitmap::FrameError};
+use m1_memory::frames::{self, FrameError};
 use m1_memory::layout::{DIRECT_MAP, PAGE_BYTES};
 use x86_64::structures::paging::PhysFrame;
 

@@ -4,14 +4,14 @@ use super::{FrameBench, Medians, NO_FRAME, RUN_FRAMES, SIZES, Size};
 use crate::counter::Counter;
 use crate::pages::Pages;
 use crate::report::Report;
-use m1_memory::frames::bitmap::BitmapFrames;
-use m1_memory::frames::{self, FrameAllocator, KernelFrames};
+use core::mem::MaybeUninit;
+use m1_memory::frames::{self, ChunkFrames, FrameAllocator, KernelFrames, Plan};
 use m1_memory::layout::PAGE_BYTES;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PhysFrame;
 
 /// The algorithm over simulated memory.
-struct Simulated<'m>(BitmapFrames<'m>);
+struct Simulated<'m>(ChunkFrames<'m>);
 
 /// The kernel's allocator, lock included.
 struct Kernel;
@@ -26,14 +26,16 @@ pub fn measure(counter: Counter) {
 fn measure_size(size: Size, counter: Counter) -> Medians {
     log::info!("frames: {} of simulated memory", size.name);
     let end = PhysAddr::new(size.frames() * PAGE_BYTES);
-    let words = BitmapFrames::words_for(end);
-    let mut storage = Pages::new((words * size_of::<u64>()) as u64)
-        .unwrap_or_else(|error| panic!("bench: {error}"));
+    let plan = Plan::new([PhysAddr::zero()..end]);
+    let mut pages = Pages::new(plan.bytes()).unwrap_or_else(|error| panic!("bench: {error}"));
+    // SAFETY: any `u64` is a `MaybeUninit<u64>`, and only valid ones are put back.
+    let storage = unsafe { &mut *(&raw mut pages[..] as *mut [MaybeUninit<u64>]) };
     let mut allocator = None;
     let (count, _) = counter.count(|| {
-        let mut frames = BitmapFrames::new(&mut storage[..words]);
-        frames.manage(PhysAddr::zero(), end);
-        allocator = Some(Simulated(frames));
+        allocator = ChunkFrames::new(plan, storage).and_then(|mut frames| {
+            frames.manage(PhysAddr::zero(), end).ok()?;
+            Some(Simulated(frames))
+        });
         0
     });
     let Some(mut allocator) = allocator else { panic!("no allocator of {}", size.name) };

@@ -2,7 +2,7 @@
 //! notices a frame that is given out twice.
 
 use crate::pages::Pages;
-use m1_memory::frames::bitmap::FrameError;
+use m1_memory::frames::FrameError;
 
 const BITS: u64 = u64::BITS as u64;
 

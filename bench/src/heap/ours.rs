@@ -4,9 +4,8 @@
 use super::HeapBench;
 use crate::counter::Counter;
 use crate::report::Report;
-use alloc::alloc::{alloc, dealloc};
-use core::alloc::Layout;
-use m1_memory::frames;
+use core::alloc::{GlobalAlloc, Layout};
+use m1_memory::{frames, heap};
 use m1_memory::layout::PAGE_BYTES;
 
 /// The kernel's heap.
@@ -28,13 +27,13 @@ unsafe impl HeapBench for KernelHeap {
     #[inline(always)]
     fn allocate(&mut self, layout: Layout) -> *mut u8 {
         // SAFETY: no workload asks for a block of size zero.
-        unsafe { alloc(layout) }
+        unsafe { heap::KernelHeap.alloc(layout) }
     }
 
     #[inline(always)]
     unsafe fn deallocate(&mut self, block: *mut u8, layout: Layout) {
         // SAFETY: caller's contract.
-        unsafe { dealloc(block, layout) }
+        unsafe { heap::KernelHeap.dealloc(block, layout) }
     }
 
     fn occupied_bytes(&self) -> u64 {
