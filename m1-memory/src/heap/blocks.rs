@@ -61,7 +61,7 @@ impl<S: PageSource> Heap<S> {
     pub const unsafe fn new(base: *mut u8, pages: u32, source: S) -> Self {
         let map = PageMap::new(base, pages);
         Self {
-            cache: Cache::new(),
+            cache: Cache::EMPTY,
             partial: [ptr::null_mut(); COUNT],
             counts: Counts { used_bytes: 0, peak_bytes: 0, allocations: 0, failures: 0 },
             // SAFETY: as the contract says.

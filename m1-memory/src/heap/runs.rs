@@ -15,6 +15,7 @@
 //! all the time.
 
 use super::bins::{BINS, bin_for, bin_of};
+use super::guard;
 use super::page_map::{Kind, Page, PageMap, Run};
 use super::source::PageSource;
 
@@ -144,6 +145,12 @@ impl<S: PageSource> Runs<S> {
     /// The run is (part of) one that was taken, nothing uses its pages any
     /// more, and what is left of it is marked as runs again.
     pub unsafe fn give(&mut self, run: Run) {
+        if guard::ON {
+            // A block freed twice must not find its old record once its pages
+            // are in the middle of a longer run.
+            // SAFETY: the run is the heap's again.
+            unsafe { self.map.mark(run, Kind::Free) };
+        }
         let run = self.join(run);
         if run.pages < TRIM_PAGES {
             self.link(run, Kind::Free);
