@@ -37,7 +37,8 @@ pub fn frames() -> Result<(), Objection> {
     ensure(frames::statistics().used == before, "a frame was lost")
 }
 
-/// The heap grows on demand, keeps what is written, and takes it back.
+/// The heap grows on demand, keeps what is written, takes it back, and gives back
+/// the memory behind it; its books agree.
 ///
 /// # Errors
 /// What the heap did instead.
@@ -53,7 +54,10 @@ pub fn heap() -> Result<(), Objection> {
     let in_heap = layout::HEAP.contains(&VirtAddr::from_ptr(numbers.as_ptr()));
     ensure(in_heap, "the block lies outside the heap's range")?;
     drop((numbers, boxed));
-    ensure(heap::statistics().used_bytes == before.used_bytes, "freed blocks did not come back")
+    let after = heap::statistics();
+    ensure(after.used_bytes == before.used_bytes, "freed blocks did not come back")?;
+    ensure(after.mapped_bytes < during.mapped_bytes, "a free 512 KiB kept its memory")?;
+    ensure(heap::audit().is_ok(), "the heap's records contradict each other")
 }
 
 /// Asking for more memory than there is, is an error that harms nothing.

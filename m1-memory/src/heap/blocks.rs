@@ -61,7 +61,7 @@ impl<S: PageSource> Heap<S> {
     pub const unsafe fn new(base: *mut u8, pages: u32, source: S) -> Self {
         let map = PageMap::new(base, pages);
         Self {
-            cache: Cache::new(),
+            cache: Cache::EMPTY,
             partial: [ptr::null_mut(); COUNT],
             counts: Counts { used_bytes: 0, peak_bytes: 0, allocations: 0, failures: 0 },
             // SAFETY: as the contract says.
@@ -72,18 +72,9 @@ impl<S: PageSource> Heap<S> {
     /// A block for `layout`, or `None` if there is no memory for it.
     #[inline]
     pub fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        let Some(class) = Class::of(layout) else { return self.allocate_large(layout) };
-        let block = self.cache.first(class);
-        if block.is_null() {
-            return self.allocate_from_slab(class);
-        }
-        // SAFETY: a block in the cache is a free block of its class.
-        unsafe {
-            if guard::ON {
-                accept(guard::examine_cached(self.runs.map(), block, class));
-            }
-            self.cache.pop(class, block);
-            Some(self.hand_out(block, class))
+        match Class::of_common(layout) {
+            Some(class) => self.allocate_small(class),
+            None => self.allocate_uncommon(layout),
         }
     }
 
@@ -98,14 +89,10 @@ impl<S: PageSource> Heap<S> {
         }
         // SAFETY: as the contract says.
         unsafe {
-            let Some(class) = Class::of(layout) else { return self.deallocate_large(block) };
-            let block = block.as_ptr().cast();
-            guard::junk(block, class.bytes());
-            self.counts.used_bytes -= class.bytes();
-            if self.cache.is_full(class) {
-                return self.deallocate_to_slab(block);
+            match Class::of_common(layout) {
+                Some(class) => self.deallocate_small(block, class),
+                None => self.deallocate_uncommon(block, layout),
             }
-            self.cache.push(class, block);
         }
     }
 
@@ -138,6 +125,43 @@ impl<S: PageSource> Heap<S> {
         }
     }
 
+    #[inline(always)]
+    fn allocate_small(&mut self, class: Class) -> Option<NonNull<u8>> {
+        let block = self.cache.first(class);
+        // SAFETY: a block in the cache is a free block of its class; a slab in
+        // the list of a class has a free block.
+        unsafe {
+            if block.is_null() {
+                let slab = self.partial[class.index()];
+                return match slab.is_null() {
+                    false => self.allocate_from_slab(slab, class),
+                    true => self.allocate_from_new_slab(class),
+                };
+            }
+            if guard::ON {
+                accept(guard::examine_cached(self.runs.map(), block, class));
+            }
+            self.cache.pop(class, block);
+            Some(self.hand_out(block, class))
+        }
+    }
+
+    /// # Safety
+    /// As for [`Heap::deallocate`].
+    #[inline(always)]
+    unsafe fn deallocate_small(&mut self, block: NonNull<u8>, class: Class) {
+        let block = block.as_ptr().cast();
+        self.counts.used_bytes -= class.bytes();
+        // SAFETY: as the contract says.
+        unsafe {
+            guard::junk(block, class.bytes());
+            if self.cache.is_full(class) {
+                return self.deallocate_to_slab(block);
+            }
+            self.cache.push(class, block);
+        }
+    }
+
     /// Counts a block that is given out.
     ///
     /// # Safety
@@ -163,14 +187,17 @@ impl<S: PageSource> Heap<S> {
         }
     }
 
-    /// A block from the class's first slab, or from a new one.
+    /// A block from the first slab of its class.
+    ///
+    /// # Safety
+    /// `slab` is that slab.
     #[cold]
     #[inline(never)]
-    fn allocate_from_slab(&mut self, class: Class) -> Option<NonNull<u8>> {
-        let slab = self.partial[class.index()];
-        if slab.is_null() {
-            return self.allocate_from_new_slab(class);
-        }
+    unsafe fn allocate_from_slab(
+        &mut self,
+        slab: *mut Record,
+        class: Class,
+    ) -> Option<NonNull<u8>> {
         // SAFETY: a slab in the list of a class has a free block.
         unsafe {
             if guard::ON {
@@ -190,6 +217,7 @@ impl<S: PageSource> Heap<S> {
     }
 
     /// The first block of a new slab, for a class that has no free block.
+    #[cold]
     #[inline(never)]
     fn allocate_from_new_slab(&mut self, class: Class) -> Option<NonNull<u8>> {
         let first = match self.runs.take(class.slab_pages(), Kind::Slab) {
@@ -240,11 +268,14 @@ impl<S: PageSource> Heap<S> {
         }
     }
 
+    /// A large block, or one that is aligned to more than [`super::classes::GRAIN`].
     #[cold]
     #[inline(never)]
-    fn allocate_large(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        let run = self.large_run(layout);
-        let Some(run) = run else {
+    fn allocate_uncommon(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        if let Some(class) = Class::of(layout) {
+            return self.allocate_small(class);
+        }
+        let Some(run) = self.large_run(layout) else {
             self.counts.failures += 1;
             return None;
         };
@@ -252,11 +283,16 @@ impl<S: PageSource> Heap<S> {
         NonNull::new(self.runs.map().address(run.first))
     }
 
+    /// # Safety
+    /// As for [`Heap::deallocate`].
     #[cold]
     #[inline(never)]
-    unsafe fn deallocate_large(&mut self, block: NonNull<u8>) {
-        // SAFETY: the run is that of a large block nobody uses any more.
+    unsafe fn deallocate_uncommon(&mut self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: as the contract says; a large block is a run.
         unsafe {
+            if let Some(class) = Class::of(layout) {
+                return self.deallocate_small(block, class);
+            }
             let map = self.runs.map();
             let run = map.run_at(map.page_of(block.as_ptr()));
             self.counts.used_bytes -= run.bytes();
@@ -367,6 +403,7 @@ impl<S: PageSource> Heap<S> {
 
     /// # Safety
     /// The slab is listed and has no used block.
+    #[inline(never)]
     unsafe fn give_slab_back(&mut self, slab: *mut Record) {
         // SAFETY: as the contract says.
         unsafe {

@@ -29,9 +29,7 @@ pub struct Cache {
 
 impl Cache {
     /// No blocks.
-    pub const fn new() -> Self {
-        Self { heads: [ptr::null_mut(); COUNT], counts: [0; COUNT] }
-    }
+    pub const EMPTY: Self = Self { heads: [ptr::null_mut(); COUNT], counts: [0; COUNT] };
 
     /// How many blocks of a class wait.
     pub fn count(&self, class: Class) -> u8 {

@@ -15,6 +15,7 @@
 //! all the time.
 
 use super::bins::{BINS, bin_for, bin_of};
+use super::guard;
 use super::page_map::{Kind, Page, PageMap, Run};
 use super::source::PageSource;
 
@@ -144,17 +145,29 @@ impl<S: PageSource> Runs<S> {
     /// The run is (part of) one that was taken, nothing uses its pages any
     /// more, and what is left of it is marked as runs again.
     pub unsafe fn give(&mut self, run: Run) {
-        let run = self.join(run);
-        if run.pages < TRIM_PAGES {
-            self.link(run, Kind::Free);
-        } else {
-            let keep = if self.unmapped_before(run.first) { 0 } else { KEEP_PAGES };
-            let (kept, rest) = run.split(keep);
-            if keep > 0 {
-                self.link(kept, Kind::Free);
-            }
-            self.release(rest);
+        if guard::ON {
+            // A block freed twice must not find its old record once its pages
+            // are in the middle of a longer run.
+            // SAFETY: the run is the heap's again.
+            unsafe { self.map.mark(run, Kind::Free) };
         }
+        let run = self.join(run);
+        if run.pages >= TRIM_PAGES {
+            return self.trim(run);
+        }
+        self.link(run, Kind::Free);
+    }
+
+    /// Gives back the memory behind a free run, but for its first pages.
+    #[cold]
+    #[inline(never)]
+    fn trim(&mut self, run: Run) {
+        let keep = if self.unmapped_before(run.first) { 0 } else { KEEP_PAGES };
+        let (kept, rest) = run.split(keep);
+        if keep > 0 {
+            self.link(kept, Kind::Free);
+        }
+        self.release(rest);
     }
 
     /// Makes a taken run longer where it is, by `more` pages of memory that is
@@ -221,6 +234,7 @@ impl<S: PageSource> Runs<S> {
     }
 
     /// The run together with the free runs on both sides.
+    #[inline(always)]
     fn join(&mut self, run: Run) -> Run {
         let mut joined = run;
         if let Some(before) = self.free_before(run.first) {
@@ -271,7 +285,7 @@ impl<S: PageSource> Runs<S> {
         let (new, rest) = hole.split(pages);
         self.source.map(new).ok()?;
         self.mapped_pages += pages;
-        self.unlink(hole);
+        self.unlink_unmapped(hole);
         if rest.pages > 0 {
             self.link(rest, Kind::Unmapped);
         }
@@ -287,7 +301,7 @@ impl<S: PageSource> Runs<S> {
         if self.unmapped_before(run.first) {
             // SAFETY: there is a run before this one.
             let before = unsafe { self.map.run_before(run.first) };
-            self.unlink(before);
+            self.unlink_unmapped(before);
             run = Run { first: before.first, pages: before.pages + run.pages };
         }
         if run.end() == self.top {
@@ -303,7 +317,7 @@ impl<S: PageSource> Runs<S> {
         if self.kind_at(run.end()) == Kind::Unmapped {
             // SAFETY: a run starts there, below the top.
             let behind = unsafe { self.map.run_at(run.end()) };
-            self.unlink(behind);
+            self.unlink_unmapped(behind);
             run.pages += behind.pages;
         }
         self.link(run, Kind::Unmapped);
@@ -350,6 +364,7 @@ impl<S: PageSource> Runs<S> {
     }
 
     /// Marks a run as free or unmapped and puts it into the list where it belongs.
+    #[inline(always)]
     fn link(&mut self, run: Run, kind: Kind) {
         let head = if kind == Kind::Unmapped {
             &mut self.unmapped
@@ -387,26 +402,36 @@ impl<S: PageSource> Runs<S> {
         run
     }
 
-    /// Takes a run out of its list.
+    /// Takes a free run out of its bin.
+    #[inline(always)]
     fn unlink(&mut self, run: Run) {
         let record = self.map.record(run.first);
         // SAFETY: the run is in a list, so its record and its neighbours' are good.
-        let (next, previous, kind) =
-            unsafe { ((*record).next, (*record).previous, (*record).kind) };
-        if next != Page::NONE {
-            // SAFETY: as above.
-            unsafe { (*self.map.record(next)).previous = previous };
+        unsafe {
+            let (next, previous) = ((*record).next, (*record).previous);
+            if previous == Page::NONE {
+                self.pop(bin_of(run.pages));
+                return;
+            }
+            (*self.map.record(previous)).next = next;
+            if next != Page::NONE {
+                (*self.map.record(next)).previous = previous;
+            }
         }
-        if previous != Page::NONE {
-            // SAFETY: as above.
-            unsafe { (*self.map.record(previous)).next = next };
-        } else if kind == Kind::Unmapped {
-            self.unmapped = next;
-        } else {
-            let bin = bin_of(run.pages);
-            self.bins[bin] = next;
-            if next == Page::NONE {
-                self.filled &= !(1 << bin);
+    }
+
+    /// Takes an unmapped run out of its list.
+    fn unlink_unmapped(&mut self, run: Run) {
+        let record = self.map.record(run.first);
+        // SAFETY: as in `unlink`.
+        unsafe {
+            let (next, previous) = ((*record).next, (*record).previous);
+            match previous {
+                Page::NONE => self.unmapped = next,
+                _ => (*self.map.record(previous)).next = next,
+            }
+            if next != Page::NONE {
+                (*self.map.record(next)).previous = previous;
             }
         }
     }

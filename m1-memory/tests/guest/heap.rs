@@ -89,7 +89,7 @@ fn alignment() {
         // freed once.
         unsafe {
             let block = alloc(layout);
-            if block.is_null() || block.addr() % align != 0 {
+            if block.is_null() || !block.addr().is_multiple_of(align) {
                 expect("aligned", false, format_args!("{block:?} for {layout:?}"));
             }
             block.write_bytes(0xa1, layout.size());
