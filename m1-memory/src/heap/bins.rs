@@ -1,50 +1,142 @@
-//! Free runs by length: a list for each range of lengths, and a bitmap of the
-//! lists that hold something.
+//! Free runs by length: a list for each, and a bitmap of the lists that hold
+//! something.
 //!
 //! ```text
-//! bin     1   2   3  …  31 | 32      33      34      35      36 …
-//! pages   1   2   3  …  31 | 32–47   48–63   64–95   96–127  128–191 …
-//! bitmap  0   1   0  …  1  | 0       0       0       1       0
+//! bin = pages   1   2   3   4   5  …  63
+//! bitmap        0   1   0   0   1  …   0
+//!                   |           |
+//! lists             30 -> 71    12 -> 44 -> 58      (first pages)
 //! ```
 //!
-//! A request looks for the first bit from the bin on whose runs all fit: one
-//! instruction, however many runs there are.
+//! The run that fits a request best is in the bin of the first bit from the
+//! request's length on: one instruction, however many runs there are. No bin is
+//! needed for longer runs, as their memory is given back ([`super::runs`]).
+//! Unmapped runs are in one list: they are few, and using one costs far more
+//! than finding it.
 
-/// Lengths below this have a bin each.
-const EXACT: u32 = 32;
-/// Number of bins. Bit and bin numbers agree; bin 0 stays empty.
+use super::page_map::{Kind, Page, Run};
+use super::runs::Runs;
+use super::source::PageSource;
+use core::mem::replace;
+
+/// Number of bins, and of bits. Bin 0 stays empty.
 pub const BINS: usize = u64::BITS as usize;
+/// The longest run that a bin is for.
+pub const LONGEST: u32 = BINS as u32 - 1;
 
-/// The bin that a run of `pages` pages lies in.
+/// The bin for runs of that many pages, if not too long.
 #[inline(always)]
 pub fn bin_of(pages: u32) -> usize {
-    if pages < EXACT {
-        return pages as usize;
+    pages as usize % BINS
+}
+
+impl<S: PageSource> Runs<S> {
+    /// Makes a run of at most [`LONGEST`] pages free and puts it into its bin.
+    #[inline(always)]
+    pub(super) fn link(&mut self, run: Run) {
+        debug_assert!(run.pages <= LONGEST);
+        let bin = bin_of(run.pages);
+        let next = replace(&mut self.bins[bin], run.first);
+        self.filled |= 1 << bin;
+        self.put_before(next, run, Kind::Free);
     }
-    let log = pages.ilog2();
-    let upper_half = pages >> (log - 1) & 1;
-    (EXACT + 2 * (log - EXACT.ilog2()) + upper_half) as usize
-}
 
-/// The first bin whose runs all have at least `pages` pages.
-#[inline(always)]
-pub fn bin_for(pages: u32) -> usize {
-    if pages < EXACT { pages as usize } else { bin_of(pages - 1) + 1 }
-}
+    /// Makes a run unmapped and puts it into the list of those.
+    pub(super) fn link_unmapped(&mut self, run: Run) {
+        let next = replace(&mut self.unmapped, run.first);
+        self.put_before(next, run, Kind::Unmapped);
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_run_in_a_request_s_bin_fits_it() {
-        let longest = 1 << 17;
-        assert!(bin_of(longest) < BINS);
-        for pages in (1..2000).chain([longest - 1, longest]) {
-            assert!(bin_of(pages) <= bin_for(pages), "{pages}");
-            assert!(bin_of(pages + 1) >= bin_of(pages), "{pages}");
-            let too_short = (1..pages).rev().take(600).find(|&run| bin_of(run) >= bin_for(pages));
-            assert_eq!(too_short, None, "a request of {pages} pages");
+    /// Marks a run that becomes the first of a list; `next` was so far.
+    #[inline(always)]
+    fn put_before(&self, next: Page, run: Run, kind: Kind) {
+        // SAFETY: the run is below the top and nobody's; `next` is in the list.
+        unsafe {
+            self.map.mark(run, kind);
+            let record = self.map.record(run.first);
+            (*record).next = next;
+            (*record).previous = Page::NONE;
+            if next != Page::NONE {
+                (*self.map.record(next)).previous = run.first;
+            }
         }
+    }
+
+    /// Takes the first run out of a bin that is not empty.
+    #[inline(always)]
+    pub(super) fn pop(&mut self, bin: usize) -> Run {
+        let bin = bin % BINS;
+        let first = self.bins[bin];
+        // SAFETY: a bin that is not empty holds first pages of free runs.
+        let (run, next) = unsafe { (self.map.run_at(first), (*self.map.record(first)).next) };
+        self.bins[bin] = next;
+        if next == Page::NONE {
+            self.filled &= !(1 << bin);
+        } else {
+            // SAFETY: as above.
+            unsafe { (*self.map.record(next)).previous = Page::NONE };
+        }
+        run
+    }
+
+    /// Takes a free run out of its bin.
+    #[inline(always)]
+    pub(super) fn unlink(&mut self, run: Run) {
+        let record = self.map.record(run.first);
+        // SAFETY: the run is in a list, so its record and its neighbours' are good.
+        unsafe {
+            let (next, previous) = ((*record).next, (*record).previous);
+            if previous == Page::NONE {
+                self.pop(bin_of(run.pages));
+                return;
+            }
+            (*self.map.record(previous)).next = next;
+            if next != Page::NONE {
+                (*self.map.record(next)).previous = previous;
+            }
+        }
+    }
+
+    /// Takes an unmapped run out of its list.
+    pub(super) fn unlink_unmapped(&mut self, run: Run) {
+        let record = self.map.record(run.first);
+        // SAFETY: as in `unlink`.
+        unsafe {
+            let (next, previous) = ((*record).next, (*record).previous);
+            match previous {
+                Page::NONE => self.unmapped = next,
+                _ => (*self.map.record(previous)).next = next,
+            }
+            if next != Page::NONE {
+                (*self.map.record(next)).previous = previous;
+            }
+        }
+    }
+
+    /// The first run of a list that is as wanted.
+    pub(super) fn search(&self, list: Page, mut wanted: impl FnMut(Run) -> bool) -> Option<Page> {
+        let mut page = list;
+        while page != Page::NONE {
+            // SAFETY: lists hold first pages of runs.
+            if wanted(unsafe { self.map.run_at(page) }) {
+                return Some(page);
+            }
+            // SAFETY: as above.
+            page = unsafe { (*self.map.record(page)).next };
+        }
+        None
+    }
+
+    /// Pages of all free runs in bins, each found in the bin it belongs to.
+    pub(super) fn free_pages_in_bins(&self) -> u32 {
+        let mut pages = 0;
+        for (bin, &first) in self.bins.iter().enumerate() {
+            self.search(first, |run| {
+                let belongs = bin_of(run.pages) == bin && self.filled >> bin & 1 != 0;
+                pages += if belongs { run.pages } else { 0 };
+                false
+            });
+        }
+        pages
     }
 }

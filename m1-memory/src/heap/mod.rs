@@ -3,10 +3,12 @@
 //! In the order of a request's way down:
 //!
 //! - this module: the kernel's one heap, behind a lock, as [`GlobalAlloc`]
-//! - [`blocks`]: the algorithm: small blocks from slabs, large ones from runs
+//! - [`blocks`]: the algorithm as a whole, and its short way through the cache
 //! - [`cache`]: the blocks freed last, at hand for the next requests
 //! - [`classes`]: the sizes of small blocks
+//! - `slabs`: the slabs of each class
 //! - [`slab`]: pages cut into blocks of one size
+//! - `large`: blocks that are runs of pages
 //! - [`page_map`]: from an address to what its page is
 //! - [`runs`] and [`bins`]: which pages are free, growing and trimming
 //! - [`source`] and [`kernel_pages`]: memory behind the pages
@@ -28,9 +30,11 @@ pub mod cache;
 pub mod classes;
 pub mod guard;
 pub mod kernel_pages;
+mod large;
 pub mod page_map;
 pub mod runs;
 pub mod slab;
+mod slabs;
 pub mod source;
 pub mod statistics;
 

@@ -129,7 +129,9 @@ impl Record {
 #[derive(Debug)]
 pub struct PageMap {
     base: *mut u8,
-    pages: u32,
+    /// Behind the records.
+    first: Page,
+    end: Page,
 }
 
 impl PageMap {
@@ -139,24 +141,24 @@ impl PageMap {
     /// If there are more than [`MAX_PAGES`].
     pub const fn new(base: *mut u8, pages: u32) -> Self {
         assert!(pages <= MAX_PAGES);
-        Self { base, pages }
+        Self { base, first: Page(pages.div_ceil(RECORDS_PER_PAGE)), end: Page(pages) }
     }
 
     /// The page behind the range.
     pub const fn end(&self) -> Page {
-        Page(self.pages)
+        self.end
     }
 
     /// The first page behind the records.
     pub const fn first(&self) -> Page {
-        Page(self.pages.div_ceil(RECORDS_PER_PAGE))
+        self.first
     }
 
     /// The pages with the records of the pages from [`PageMap::first`] to `top`.
     pub const fn record_pages(&self, top: Page) -> Run {
-        let first = self.first().0 / RECORDS_PER_PAGE;
+        let first = self.first.0 / RECORDS_PER_PAGE;
         let end = top.0.div_ceil(RECORDS_PER_PAGE);
-        Run { first: Page(first), pages: if top.0 > self.first().0 { end - first } else { 0 } }
+        Run { first: Page(first), pages: if top.0 > self.first.0 { end - first } else { 0 } }
     }
 
     /// The address of a page.

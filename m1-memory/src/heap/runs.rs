@@ -10,34 +10,32 @@
 //! found through the page map, and free neighbours are always one run. Requests
 //! are served from the bins ([`super::bins`]) in a bounded number of steps; only
 //! when no run fits does the heap [`Runs::grow`]: into unmapped runs, then above
-//! `top`. A free run that reaches [`TRIM_PAGES`] loses its memory again, but for
-//! its first [`KEEP_PAGES`], so that a heap that breathes does not map and unmap
-//! all the time.
+//! `top`. A free run longer than the bins go loses its memory again, but for its
+//! first [`KEEP_PAGES`], so that a heap that breathes does not map and unmap all
+//! the time.
 
-use super::bins::{BINS, bin_for, bin_of};
+use super::bins::{BINS, LONGEST};
 use super::guard;
 use super::page_map::{Kind, Page, PageMap, Run};
 use super::source::PageSource;
 
 /// The heap grows by at least this many pages where it can.
 const GROWTH_PAGES: u32 = 16;
-/// A free run of this length is given back …
-const TRIM_PAGES: u32 = 128;
-/// … except for its first pages.
+/// Of a free run that is too long for a bin, this many pages stay mapped.
 const KEEP_PAGES: u32 = 32;
 
 /// All runs of a heap's range.
 #[derive(Debug)]
 pub struct Runs<S> {
-    map: PageMap,
+    pub(super) map: PageMap,
     source: S,
     /// The page behind the last run.
     top: Page,
     /// Bit b: bin b is not empty.
-    filled: u64,
-    bins: [Page; BINS],
+    pub(super) filled: u64,
+    pub(super) bins: [Page; BINS],
     /// The list of unmapped runs.
-    unmapped: Page,
+    pub(super) unmapped: Page,
     mapped_pages: u32,
 }
 
@@ -91,23 +89,14 @@ impl<S: PageSource> Runs<S> {
     /// what is there.
     #[inline(always)]
     pub fn take(&mut self, pages: u32, kind: Kind) -> Option<Page> {
-        let bin = bin_for(pages);
-        let fitting = if bin < BINS { self.filled >> bin << bin } else { 0 };
+        if pages > LONGEST {
+            return None;
+        }
+        let fitting = self.filled >> pages << pages;
         if fitting == 0 {
-            return self.take_long(pages, kind);
+            return None;
         }
         let run = self.pop(fitting.trailing_zeros() as usize);
-        Some(self.cut(run, pages, kind))
-    }
-
-    /// For a long request, some run of the bin below may fit.
-    #[cold]
-    #[inline(never)]
-    fn take_long(&mut self, pages: u32, kind: Kind) -> Option<Page> {
-        let found = self.search(self.bins[bin_of(pages)], |run| run.pages >= pages)?;
-        // SAFETY: pages in bins are first pages of free runs.
-        let run = unsafe { self.map.run_at(found) };
-        self.unlink(run);
         Some(self.cut(run, pages, kind))
     }
 
@@ -121,8 +110,15 @@ impl<S: PageSource> Runs<S> {
             let mapped = [missing.max(GROWTH_PAGES), missing]
                 .into_iter()
                 .find_map(|more| self.fill(hole, more.min(hole.pages)));
-            if let Some(run) = mapped {
-                return Some(self.cut(run, pages, kind));
+            if let Some((taken, rest)) = mapped.map(|run| run.split(pages)) {
+                // SAFETY: both are parts of a run that is ours.
+                unsafe {
+                    self.map.mark(taken, kind);
+                    if rest.pages > 0 {
+                        self.give(rest);
+                    }
+                }
+                return Some(taken.first);
             }
         }
         // A free run at the top is part of what is needed.
@@ -152,10 +148,10 @@ impl<S: PageSource> Runs<S> {
             unsafe { self.map.mark(run, Kind::Free) };
         }
         let run = self.join(run);
-        if run.pages >= TRIM_PAGES {
+        if run.pages > LONGEST {
             return self.trim(run);
         }
-        self.link(run, Kind::Free);
+        self.link(run);
     }
 
     /// Gives back the memory behind a free run, but for its first pages.
@@ -165,7 +161,7 @@ impl<S: PageSource> Runs<S> {
         let keep = if self.unmapped_before(run.first) { 0 } else { KEEP_PAGES };
         let (kept, rest) = run.split(keep);
         if keep > 0 {
-            self.link(kept, Kind::Free);
+            self.link(kept);
         }
         self.release(rest);
     }
@@ -207,19 +203,6 @@ impl<S: PageSource> Runs<S> {
         }
     }
 
-    /// Pages of all free runs in bins, each found in the bin it belongs to.
-    pub fn free_pages_in_bins(&self) -> u32 {
-        let mut pages = 0;
-        for (bin, &first) in self.bins.iter().enumerate() {
-            self.search(first, |run| {
-                let belongs = bin_of(run.pages) == bin && self.filled >> bin & 1 != 0;
-                pages += if belongs { run.pages } else { 0 };
-                false
-            });
-        }
-        pages
-    }
-
     /// Marks the first `pages` pages of a run that is in no list as `kind`; the
     /// rest becomes a free run.
     #[inline(always)]
@@ -228,7 +211,7 @@ impl<S: PageSource> Runs<S> {
         // SAFETY: the run is ours, and its records are mapped as it is below the top.
         unsafe { self.map.mark(taken, kind) };
         if rest.pages > 0 {
-            self.link(rest, Kind::Free);
+            self.link(rest);
         }
         taken.first
     }
@@ -287,7 +270,7 @@ impl<S: PageSource> Runs<S> {
         self.mapped_pages += pages;
         self.unlink_unmapped(hole);
         if rest.pages > 0 {
-            self.link(rest, Kind::Unmapped);
+            self.link_unmapped(rest);
         }
         Some(self.join(new))
     }
@@ -320,7 +303,7 @@ impl<S: PageSource> Runs<S> {
             self.unlink_unmapped(behind);
             run.pages += behind.pages;
         }
-        self.link(run, Kind::Unmapped);
+        self.link_unmapped(run);
     }
 
     fn kind_at(&self, page: Page) -> Kind {
@@ -347,92 +330,5 @@ impl<S: PageSource> Runs<S> {
     fn before(&self, page: Page) -> Option<Run> {
         // SAFETY: all pages from the first to the top belong to runs.
         (page > self.map.first()).then(|| unsafe { self.map.run_before(page) })
-    }
-
-    /// The first run of a list that is as wanted.
-    fn search(&self, list: Page, mut wanted: impl FnMut(Run) -> bool) -> Option<Page> {
-        let mut page = list;
-        while page != Page::NONE {
-            // SAFETY: lists hold first pages of runs.
-            if wanted(unsafe { self.map.run_at(page) }) {
-                return Some(page);
-            }
-            // SAFETY: as above.
-            page = unsafe { (*self.map.record(page)).next };
-        }
-        None
-    }
-
-    /// Marks a run as free or unmapped and puts it into the list where it belongs.
-    #[inline(always)]
-    fn link(&mut self, run: Run, kind: Kind) {
-        let head = if kind == Kind::Unmapped {
-            &mut self.unmapped
-        } else {
-            let bin = bin_of(run.pages);
-            self.filled |= 1 << bin;
-            &mut self.bins[bin]
-        };
-        let next = core::mem::replace(head, run.first);
-        // SAFETY: the run is below the top and nobody's; `next` is in the list.
-        unsafe {
-            self.map.mark(run, kind);
-            let record = self.map.record(run.first);
-            (*record).next = next;
-            (*record).previous = Page::NONE;
-            if next != Page::NONE {
-                (*self.map.record(next)).previous = run.first;
-            }
-        }
-    }
-
-    /// Takes the first run out of a bin that is not empty.
-    #[inline(always)]
-    fn pop(&mut self, bin: usize) -> Run {
-        let first = self.bins[bin];
-        // SAFETY: a bin that is not empty holds first pages of free runs.
-        let (run, next) = unsafe { (self.map.run_at(first), (*self.map.record(first)).next) };
-        self.bins[bin] = next;
-        if next == Page::NONE {
-            self.filled &= !(1 << bin);
-        } else {
-            // SAFETY: as above.
-            unsafe { (*self.map.record(next)).previous = Page::NONE };
-        }
-        run
-    }
-
-    /// Takes a free run out of its bin.
-    #[inline(always)]
-    fn unlink(&mut self, run: Run) {
-        let record = self.map.record(run.first);
-        // SAFETY: the run is in a list, so its record and its neighbours' are good.
-        unsafe {
-            let (next, previous) = ((*record).next, (*record).previous);
-            if previous == Page::NONE {
-                self.pop(bin_of(run.pages));
-                return;
-            }
-            (*self.map.record(previous)).next = next;
-            if next != Page::NONE {
-                (*self.map.record(next)).previous = previous;
-            }
-        }
-    }
-
-    /// Takes an unmapped run out of its list.
-    fn unlink_unmapped(&mut self, run: Run) {
-        let record = self.map.record(run.first);
-        // SAFETY: as in `unlink`.
-        unsafe {
-            let (next, previous) = ((*record).next, (*record).previous);
-            match previous {
-                Page::NONE => self.unmapped = next,
-                _ => (*self.map.record(previous)).next = next,
-            }
-            if next != Page::NONE {
-                (*self.map.record(next)).previous = previous;
-            }
-        }
     }
 }

@@ -23,7 +23,6 @@ pub const CASES: &[Case] = &[
     ("heap-refuses-interrupts", refuses_interrupts),
     ("heap-free-in-interrupt", free_in_interrupt),
     ("heap-soak", soak),
-    ("heap-costs", costs),
 ];
 
 const KIB: usize = 1024;
@@ -312,58 +311,4 @@ fn soak() {
     let kept = mapped_pages();
     expect_eq("no-frame-lost", frames::statistics().used + pages_before, frames_before + kept);
     expect("trimmed", kept < 1024, format_args!("{kept} pages are still mapped"));
-}
-
-/// Steady state with sizes from 8 to 4096: prints what calls cost in TSC counts,
-/// which are instructions under `-icount shift=0`. Budgets are the bench's.
-fn costs() {
-    const BLOCKS: usize = 1024;
-    const ROUNDS: usize = 20_000;
-    let mut random = Random(77);
-    let mut blocks = Vec::from([(core::ptr::null_mut::<u8>(), 0); BLOCKS]);
-    let mut costs = [Vec::<u32>::with_capacity(ROUNDS), Vec::<u32>::with_capacity(ROUNDS)];
-    let mut worst_grown = 0;
-    for round in 0..BLOCKS + ROUNDS {
-        let slot = if round < BLOCKS { round } else { random.below(BLOCKS) };
-        let (old, old_size) = blocks[slot];
-        let size = 8 + random.below(4089);
-        let (old_layout, new_layout) = (layout(old_size.max(1), 8), layout(size, 8));
-        let pages = mapped_pages();
-        // SAFETY: the slot's block is live, and replaced.
-        let (freed, allocated) = unsafe {
-            let start = clock::read_tsc();
-            if !old.is_null() {
-                dealloc(old, old_layout);
-            }
-            let middle = clock::read_tsc();
-            blocks[slot] = (alloc(new_layout), size);
-            (middle - start, clock::read_tsc() - middle)
-        };
-        if round < BLOCKS {
-            continue;
-        }
-        if mapped_pages() == pages {
-            costs[0].push(allocated as u32);
-            costs[1].push(freed as u32);
-        } else {
-            worst_grown = worst_grown.max(freed.max(allocated));
-        }
-    }
-    // What the measurement itself costs.
-    let pair = || {
-        let start = clock::read_tsc();
-        (clock::read_tsc() - start) as u32
-    };
-    let empty = (0..100).map(|_| pair()).min().unwrap_or(0);
-    for (name, mut costs) in ["alloc", "free"].into_iter().zip(costs) {
-        costs.sort_unstable();
-        let at = |part: usize| costs[(costs.len() - 1) * part / 1000] - empty;
-        log::info!("{name}: min {} median {} p99 {} max {}", at(0), at(500), at(990), at(1000));
-        expect("measured", costs.len() > ROUNDS / 2, "growth all the time");
-    }
-    log::info!("with growth or trimming: max {worst_grown}");
-    for (block, size) in blocks {
-        // SAFETY: the slot's block is live.
-        unsafe { dealloc(block, layout(size, 8)) };
-    }
 }
