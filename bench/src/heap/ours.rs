@@ -5,8 +5,8 @@ use super::HeapBench;
 use crate::counter::Counter;
 use crate::report::Report;
 use core::alloc::{GlobalAlloc, Layout};
-use m1_memory::{frames, heap};
 use m1_memory::layout::PAGE_BYTES;
+use m1_memory::{frames, heap};
 
 /// The kernel's heap.
 struct KernelHeap {

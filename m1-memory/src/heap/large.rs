@@ -9,6 +9,7 @@
 use super::blocks::Heap;
 use super::classes::Class;
 use super::page_map::{Kind, PAGE, Page, Run};
+use super::bins::LONGEST;
 use super::source::PageSource;
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -73,21 +74,26 @@ impl<S: PageSource> Heap<S> {
         if pages > self.runs.map().end().0 {
             return None;
         }
-        let mut first = self.take_or_grow(pages, kind);
+        let mut first = self.runs.take(pages, kind);
         if first.is_none() {
-            // What is held back for quick reuse may do elsewhere: first blocks
-            // and empty slabs, then memory behind runs that are too short.
+            // Before the heap grows, what is held back for quick reuse is put
+            // together. A run too long for the bins also takes the memory behind
+            // free runs: their pages then are part of one long hole.
             self.give_reserves_back();
+            if pages > LONGEST {
+                self.runs.release_all();
+            }
             first = self.take_or_grow(pages, kind);
         }
         if first.is_none() {
+            // The last resort of a short one.
             self.runs.release_all();
             first = self.runs.grow(pages, kind);
         }
         first.map(|first| Run { first, pages })
     }
 
-    pub(super) fn take_or_grow(&mut self, pages: u32, kind: Kind) -> Option<Page> {
+    fn take_or_grow(&mut self, pages: u32, kind: Kind) -> Option<Page> {
         self.runs.take(pages, kind).or_else(|| self.runs.grow(pages, kind))
     }
 
