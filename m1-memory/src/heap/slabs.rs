@@ -14,7 +14,7 @@
 use super::blocks::{Heap, accept};
 use super::classes::Class;
 use super::guard;
-use super::page_map::{Kind, Page, Record};
+use super::page_map::{Kind, Page, Record, Run};
 use super::slab::{self, FreeBlock};
 use super::source::PageSource;
 use core::ptr::{self, NonNull};
@@ -94,8 +94,20 @@ impl<S: PageSource> Heap<S> {
                 self.list(slab);
             }
             (*slab).live -= 1;
-            let others = (*slab).next != Page::NONE || (*slab).previous != Page::NONE;
-            if (*slab).live == 0 && others {
+            if (*slab).live == 0 {
+                self.slab_is_empty(slab);
+            }
+        }
+    }
+
+    /// # Safety
+    /// The slab is listed and has no used block.
+    #[cold]
+    #[inline(never)]
+    unsafe fn slab_is_empty(&mut self, slab: *mut Record) {
+        // SAFETY: as the contract says.
+        unsafe {
+            if (*slab).next != Page::NONE || (*slab).previous != Page::NONE {
                 self.give_slab_back(slab);
             }
         }
@@ -103,13 +115,12 @@ impl<S: PageSource> Heap<S> {
 
     /// # Safety
     /// The slab is listed and has no used block.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) unsafe fn give_slab_back(&mut self, slab: *mut Record) {
         // SAFETY: as the contract says.
         unsafe {
             self.unlist(slab);
-            let run = self.runs.map().run_at((*slab).head);
-            self.runs.give(run);
+            self.runs.give(Run { first: (*slab).head, pages: (*slab).pages });
         }
     }
 
@@ -146,15 +157,14 @@ impl<S: PageSource> Heap<S> {
         // SAFETY: records in the list are those of slabs.
         unsafe {
             let (next, previous) = ((*slab).next, (*slab).previous);
-            if previous != Page::NONE {
-                (*map.record(previous)).next = next;
-            }
-            if next != Page::NONE {
-                (*map.record(next)).previous = previous;
+            let next_record = if next == Page::NONE { ptr::null_mut() } else { map.record(next) };
+            if !next_record.is_null() {
+                (*next_record).previous = previous;
             }
             if previous == Page::NONE {
-                let first = if next == Page::NONE { ptr::null_mut() } else { map.record(next) };
-                self.partial[(*slab).class.index()] = first;
+                self.partial[(*slab).class.index()] = next_record;
+            } else {
+                (*map.record(previous)).next = next;
             }
         }
     }
