@@ -13,7 +13,7 @@
 //! - [`runs`] and [`bins`]: which pages are free, growing and trimming
 //! - [`source`] and [`kernel_pages`]: memory behind the pages
 //! - [`guard`]: what debug builds check
-//! - [`statistics`]: figures, and an audit of it all
+//! - [`mod@statistics`]: figures, and an audit of it all
 //!
 //! A request that cannot be met is a null pointer, which `Vec::try_reserve`
 //! reports as an error.

@@ -11,7 +11,7 @@
 //! are served from the bins ([`super::bins`]) in a bounded number of steps; only
 //! when no run fits does the heap [`Runs::grow`]: into unmapped runs, then above
 //! `top`. A free run longer than the bins go loses its memory again, but for its
-//! first [`KEEP_PAGES`], so that a heap that breathes does not map and unmap all
+//! first `KEEP_PAGES`, so that a heap that breathes does not map and unmap all
 //! the time.
 
 use super::bins::{BINS, LONGEST};
