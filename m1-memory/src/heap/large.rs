@@ -6,10 +6,10 @@
 //!                                ^ 16 KiB boundary        the ends go back
 //! ```
 
+use super::bins::LONGEST;
 use super::blocks::Heap;
 use super::classes::Class;
 use super::page_map::{Kind, PAGE, Page, Run};
-use super::bins::LONGEST;
 use super::source::PageSource;
 use core::alloc::Layout;
 use core::ptr::NonNull;

@@ -6,7 +6,7 @@ use core::alloc::Layout;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use m0_boot::irq::{self, Line};
 use m0_boot::{clock, pit};
-use m1_memory::frames;
+use m1_memory::frames::{self, Purpose};
 use m1_memory::heap::{self, Summary};
 use m1_memory::layout::PAGE_BYTES;
 use m1_memory::paging::kernel;
@@ -44,6 +44,11 @@ fn mapped_pages() -> u64 {
     heap::statistics().mapped_bytes / PAGE_BYTES
 }
 
+/// Frames that were taken for the heap.
+fn heap_frames() -> u64 {
+    frames::census().taken_for(Purpose::Heap)
+}
+
 /// Makes the page tables that heaps of that size need; they may stay.
 fn warm_up(bytes: usize) {
     let mut block = Vec::<u8>::new();
@@ -53,11 +58,11 @@ fn warm_up(bytes: usize) {
 /// Every page the heap maps is one frame, both on the way up and down.
 fn grows_and_trims() {
     warm_up(24 * MIB);
-    let (frames_before, pages_before) = (frames::statistics().used, mapped_pages());
+    let (frames_before, pages_before) = (heap_frames(), mapped_pages());
     let mut blocks: Vec<Vec<u8>> = (0..8).map(|_| Vec::with_capacity(2 * MIB)).collect();
     let grown = mapped_pages() - pages_before;
     expect("grown", grown >= 16 * 256 - 64, format_args!("by {grown} pages for 16 MiB"));
-    expect_eq("a-frame-a-page", frames::statistics().used - frames_before, grown);
+    expect_eq("a-frame-a-page", heap_frames() - frames_before, grown);
     // A hole in the middle goes back, and is not mapped any more.
     let hole = VirtAddr::from_ptr(blocks[3].as_ptr()) + MIB as u64;
     drop(blocks.remove(3));
@@ -67,7 +72,7 @@ fn grows_and_trims() {
     drop(blocks);
     let left = mapped_pages();
     expect("trimmed", left <= pages_before + 128, format_args!("{left} pages are still mapped"));
-    expect_eq("frames-back", frames::statistics().used + pages_before, frames_before + left);
+    expect_eq("frames-back", heap_frames() + pages_before, frames_before + left);
     audit();
 }
 
@@ -271,7 +276,7 @@ fn soak() {
     const OPERATIONS: u64 = 1_000_000;
     const BLOCKS: usize = 4096;
     warm_up(32 * MIB);
-    let (frames_before, pages_before) = (frames::statistics().used, mapped_pages());
+    let (frames_before, pages_before) = (heap_frames(), mapped_pages());
     let mut blocks = Vec::from([Marked::EMPTY; BLOCKS]);
     let held = heap::statistics().used_bytes;
     let mut random = Random(0x5eed);
@@ -309,6 +314,6 @@ fn soak() {
     audit();
     expect_eq("all-served", heap::statistics().failures, 0);
     let kept = mapped_pages();
-    expect_eq("no-frame-lost", frames::statistics().used + pages_before, frames_before + kept);
+    expect_eq("no-frame-lost", heap_frames() + pages_before, frames_before + kept);
     expect("trimmed", kept < 1024, format_args!("{kept} pages are still mapped"));
 }
