@@ -165,9 +165,7 @@ impl Guest<'_> {
         let words = nonce.as_deref().into_iter().chain(self.cmdline.split_ascii_whitespace());
         let cmdline = config::join_arguments(words)?;
         let config = config::limine_conf(self.title, &cmdline, self.modules)?;
-        let kernel = std::fs::read(self.kernel)
-            .with_context(|| format!("cannot read the kernel {}", self.kernel.display()))?;
-        Ok(boot::files(config, kernel, self.modules))
+        Ok(boot::files(config, boot::kernel::read(self.kernel)?, self.modules))
     }
 }
 

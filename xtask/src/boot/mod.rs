@@ -1,5 +1,5 @@
-//! What a kernel is booted from, and the [`way`]s to do it. The same files are in all ways to boot: in an
-//! archive (`fast`) or on a disk image (`uefi`, `limine`).
+//! What a kernel is booted from, and the [`way`]s to do it. The same files are in
+//! all ways to boot: in an archive (`fast`) or on a disk image (`uefi`, `limine`).
 
 pub mod archive;
 pub mod config;
@@ -7,6 +7,7 @@ pub mod esp;
 pub mod gpt;
 pub mod image;
 pub mod iso;
+pub mod kernel;
 pub mod way;
 
 /// The name of the archive among a trial's files.
