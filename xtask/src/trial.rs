@@ -7,7 +7,7 @@ use crate::{
     machine::Machine,
     qemu::{
         self,
-        command::{Attached, Launch, Medium},
+        command::{Attached, Firmware, Launch, Medium},
         interrupt_log,
         session::{self, Ending, Limits, Observed, StartError},
     },
@@ -120,6 +120,14 @@ impl Trial {
         }
         let Observed { serial, events, elapsed, .. } = observed;
         Ok(Outcome { verdict, serial, events, elapsed })
+    }
+
+    /// The firmware that boots it, with this trial's own variables.
+    pub fn firmware(&self) -> Option<&Firmware> {
+        match &self.launch.medium {
+            Medium::Image { firmware, .. } => Some(firmware),
+            Medium::Archive { .. } => None,
+        }
     }
 
     /// The symbols of what ran.

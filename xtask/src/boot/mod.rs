@@ -8,6 +8,7 @@ pub mod gpt;
 pub mod image;
 pub mod iso;
 pub mod kernel;
+pub mod variables;
 pub mod way;
 
 /// The name of the archive among a trial's files.

@@ -1,7 +1,7 @@
 //! `cargo xtask run`: builds a milestone, boots it, and says what came of it.
 
 use crate::{
-    boot::{config, way::Way},
+    boot::{config, variables::Kept, way::Way},
     build::{Builder, Profile, Refused},
     firmware, host,
     machine::{Cpu, Machine, Memory},
@@ -79,7 +79,15 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         None => Some(host::scaled(way.time_limit())),
     };
     let limits = Limits { time: limit, interactive: args.no_exit };
+    let firmware = trial.firmware();
+    let kept = firmware.map(|own| Kept::of(&workspace.target, &own.code)).transpose()?;
+    if let (Some(kept), Some(own)) = (&kept, firmware) {
+        kept.restore(own)?;
+    }
     let outcome = trial.run(&limits, &mut stdout().lock())?;
+    if let (Some(kept), Some(own), true) = (&kept, firmware, outcome.verdict.is_complete()) {
+        kept.keep(own)?;
+    }
     Ok(conclude(&milestone, &outcome, &trial.symbols(&workspace.root)?))
 }
 
