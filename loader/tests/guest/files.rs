@@ -51,18 +51,24 @@ pub fn executable_file() {
     let path = file.path().to_str();
     check!("path", path == Ok("/boot/kernel"), "{path:?} instead of /boot/kernel");
     check!("magic", bytes(file).starts_with(b"\x7fELF"), "the file is no ELF");
-    // The section headers are the last thing in the file.
-    let field = |at: usize| bytes(file)[at..].first_chunk().map(|it| u64::from_le_bytes(*it));
-    let (Some(offset), Some(counts)) = (field(0x28), field(0x38)) else {
-        return check!("headers", false, "the file is shorter than an ELF header");
-    };
-    let end = offset + ((counts >> 16) & 0xffff) * ((counts >> 32) & 0xffff);
-    check!("size", file.size() == end, "{} bytes instead of {end}", file.size());
+    let end = end_of_segments(bytes(file));
+    check!("size", end == Some(file.size()), "{} bytes instead of {end:?}", file.size());
     check_alignment(file);
     // Limine keeps this file in memory of its own.
     if requests::is_myria() {
         check_place("myria-place", file);
     }
+}
+
+/// Where the last segment of an ELF file ends: what is booted holds nothing behind
+/// it. `None` if the headers do not fit into the file.
+fn end_of_segments(elf: &[u8]) -> Option<u64> {
+    let long = |at: usize| elf.get(at..)?.first_chunk().map(|it| u64::from_le_bytes(*it));
+    let short = |at: usize| elf.get(at..)?.first_chunk().map(|it| u16::from_le_bytes(*it));
+    // e_phoff, e_phentsize, e_phnum; then p_offset and p_filesz of each.
+    let (table, entry_bytes, entries) = (long(0x20)?, short(0x36)?, short(0x38)?);
+    let entries = (0..entries).map(|index| table as usize + usize::from(index * entry_bytes));
+    entries.map(|entry| Some(long(entry + 0x08)? + long(entry + 0x20)?)).max()?
 }
 
 fn check_alignment(file: &File) {

@@ -99,7 +99,9 @@ impl Output {
 
     /// Whether the kernel said that it is done.
     pub fn says_done(&self) -> bool {
-        self.events.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"done "))
+        // A line without its end may lack part of the nonce.
+        let mut lines = self.events.split_inclusive(|&byte| byte == b'\n');
+        lines.any(|line| line.starts_with(b"done ") && line.ends_with(b"\n"))
     }
 
     /// Serial output, the debug console's lines, QEMU's own messages.
