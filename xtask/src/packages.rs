@@ -142,7 +142,7 @@ impl Manager {
     /// The command that installs `names`, to be run by root.
     fn command(self, names: &[&str]) -> Vec<String> {
         let mut command = words(match self {
-            Self::Apt => "apt-get install --yes --no-install-recommends",
+            Self::Apt => "apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300",
             Self::Dnf => "dnf install --assumeyes --setopt=install_weak_deps=False",
             Self::Pacman => "pacman --sync --noconfirm --needed",
         });
@@ -214,7 +214,8 @@ mod tests {
         let apt = names(&[QEMU, OVMF], Manager::Apt).expect("both exist");
         assert_eq!(
             shown(&Manager::Apt.command(&apt)),
-            "apt-get install --yes --no-install-recommends qemu-system-x86 ovmf"
+            "apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 qemu-system-x86 \
+             ovmf"
         );
         let pacman = names(&[OVMF], Manager::Pacman).expect("it exists");
         assert_eq!(
