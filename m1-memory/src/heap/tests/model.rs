@@ -142,7 +142,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 100 }, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 100 }, ..ProptestConfig::default() })]
 
     /// Blocks are disjoint, aligned, keep their bytes, and all come back.
     #[test]
@@ -181,7 +181,7 @@ proptest! {
 fn agrees_with_the_model_for_long() {
     let mut random = Random::new(7);
     let mut model = Model::new(4096, usize::MAX);
-    let steps = if cfg!(miri) { 300 } else { 60_000 };
+    let steps = if cfg!(miri) { 100 } else { 60_000 };
     for number in 0..steps {
         let growing = number / 8192 % 2 == 0;
         let step = match random.below(20) {
