@@ -8,8 +8,10 @@
 //! - [`syscall`]: SYSCALL and SYSRET, and the calls behind them
 //! - [`address_space`]: page tables of a process's own
 //! - [`program`]: the bundled user programs
-//! - [`process`]: a program in an address space, run by a thread
+//! - [`process_id`], [`process`]: a program in an address space, run by a thread
 //! - [`user_entry`]: the way into ring 3
+//! - [`user_state`]: what a program leaves in the CPU besides general registers
+//! - [`fallible`]: allocation that can fail without ending the kernel
 //! - [`user_memory`]: the only way to touch a program's memory
 //! - [`checks`]: what M2 shows about itself
 
@@ -19,12 +21,15 @@ extern crate alloc;
 
 pub mod address_space;
 pub mod checks;
+pub mod fallible;
 pub mod gdt;
 pub mod policy;
 pub mod process;
+pub mod process_id;
 pub mod program;
 pub mod switch;
 pub mod syscall;
 pub mod thread;
 pub mod user_entry;
 pub mod user_memory;
+pub mod user_state;

@@ -7,13 +7,12 @@
 
 use crate::address_space::{AddressSpace, CODE, STACK, SpaceError};
 use crate::program::Program;
-use crate::thread::{self, JoinError, ThreadId};
+use crate::thread::{self, JoinError, SpawnError, ThreadId};
 use crate::user_entry;
 use alloc::collections::BTreeMap;
 use core::fmt;
 use m0_boot::vector::Vector;
 use m1_memory::physical::DirectMap;
-use m1_memory::stack::StackError;
 use spin::Mutex;
 use x86_64::structures::gdt::SegmentSelector;
 
@@ -104,8 +103,8 @@ pub struct Outcome {
 pub enum ProcessError {
     /// No address space.
     Space(SpaceError),
-    /// No stack for its thread.
-    Stack(StackError),
+    /// No thread to carry it.
+    Thread(SpawnError),
     /// Its thread cannot be waited for.
     Join(JoinError),
 }
@@ -114,7 +113,7 @@ impl fmt::Display for ProcessError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Space(error) => error.fmt(f),
-            Self::Stack(error) => error.fmt(f),
+            Self::Thread(error) => error.fmt(f),
             Self::Join(error) => error.fmt(f),
         }
     }
@@ -143,11 +142,11 @@ impl Process {
     /// Starts it; it runs when the caller waits or yields.
     ///
     /// # Errors
-    /// [`ProcessError::Stack`].
+    /// [`ProcessError::Thread`].
     pub fn start(self) -> Result<Running, ProcessError> {
         let Self { program, space } = self;
         let thread =
-            thread::spawn(program.name(), space.root(), enter, 0).map_err(ProcessError::Stack)?;
+            thread::spawn(program.name(), space.root(), enter, 0).map_err(ProcessError::Thread)?;
         let record = Record { program: program.name(), status: None, calls: 0 };
         RECORDS.lock().insert(thread, record);
         Ok(Running { thread, space })
