@@ -65,7 +65,7 @@ fn on_tick(frame: &mut TrapFrame) {
 pub(crate) fn end_if_out_of_time(rip: u64) {
     attention::set(attention::OUT_OF_TIME, false);
     let late = ProcessId::new(OUT_OF_TIME.swap(0, Relaxed));
-    let ticks = thread::ticks_in_a_row();
+    let ticks = thread::tick();
     // It may have given way or ended since then.
     if late.is_some() && late == process::current() && ticks > BUDGET.load(Relaxed) {
         report(ticks, rip);
