@@ -181,8 +181,7 @@ mod tests {
         for bytes in 0..=source.len() {
             let mut target = [0u8; 40];
             // SAFETY: both are ours; `copy_bytes` does not care about halves.
-            let left =
-                unsafe { copy_bytes(target.as_mut_ptr(), source.as_ptr(), bytes as u64) };
+            let left = unsafe { copy_bytes(target.as_mut_ptr(), source.as_ptr(), bytes as u64) };
             let mut expected = [0; 40];
             expected[..bytes].copy_from_slice(&source[..bytes]);
             assert_eq!((left, target), (0, expected));

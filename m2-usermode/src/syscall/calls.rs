@@ -69,9 +69,7 @@ fn copy_in(from: UserSlice, buffer: &mut [MaybeUninit<u8>]) -> Result<&[u8], Err
 fn whole_characters(bytes: &[u8]) -> usize {
     match core::str::from_utf8(bytes) {
         // Only the last character may be incomplete, and not be all there is.
-        Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => {
-            error.valid_up_to()
-        }
+        Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => error.valid_up_to(),
         _ => bytes.len(),
     }
 }

@@ -24,9 +24,9 @@
 //! SYSCALL) has a stack of its own (`gdt`), because until the third instruction RSP
 //! is the program's, and does not touch GS (`policy`).
 
+use super::table::CALLS;
 use crate::address_space::USER_END;
 use crate::gdt;
-use super::table::CALLS;
 use crate::process::{self, ExitStatus};
 use crate::user_memory;
 use core::arch::naked_asm;
