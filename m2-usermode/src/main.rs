@@ -82,8 +82,7 @@ extern "C" fn on_own_stack() -> ! {
     let (trespasser, hello) = (checks::run(trespasser), checks::run(hello));
     milestone.check("separation", "user/kernel separation", checks::separation(&trespasser));
     milestone.check("isolation", "page-table isolation", isolation);
-    let twins = checks::side_by_side(memory);
-    milestone.check("side-by-side", "two processes side by side, same addresses", twins);
+    milestone.check("side-by-side", "two processes side by side", checks::side_by_side(memory));
     milestone.check("iretq", "IRETQ user entry", checks::entered_by_iretq(&trespasser));
     milestone.check("syscall", "SYSCALL/SYSRET", checks::round_trip(&hello));
     milestone.require("frames", checks::no_frame_lost(frames_before));

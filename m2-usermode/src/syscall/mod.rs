@@ -51,11 +51,10 @@ pub(crate) fn dispatch(frame: &mut SyscallFrame) {
 
 #[inline]
 fn perform(frame: &mut SyscallFrame) {
-    let result = match CALLS.get(frame.rax as usize) {
+    frame.rax = match CALLS.get(frame.rax as usize) {
         Some(call) => (call.serve)(frame),
-        None => Err(Error::NoSuchCall),
+        None => Error::NoSuchCall.in_rax(),
     };
-    frame.rax = result.unwrap_or_else(Error::in_rax);
 }
 
 #[cold]

@@ -19,8 +19,8 @@ pub struct Call {
     pub returns: &'static str,
     /// How it may refuse; any call may be missing, so ENOSYS is not listed.
     pub errors: &'static [Error],
-    /// What does it.
-    pub(super) serve: fn(&SyscallFrame) -> Result<u64, Error>,
+    /// Does it; the answer is what RAX returns.
+    pub(super) serve: fn(&SyscallFrame) -> u64,
 }
 
 /// An argument of a call.
@@ -53,43 +53,49 @@ pub static CALLS: [Call; 9] = [
         arguments: &[int("code")],
         returns: "never",
         errors: &[],
-        serve: calls::exit,
+        serve: |frame| in_rax(calls::exit(frame)),
     },
     Call {
         name: "write",
         arguments: &[number("descriptor"), address("address"), number("bytes")],
         returns: "bytes written",
         errors: &[Error::BadDescriptor, Error::BadAddress],
-        serve: calls::write,
+        serve: |frame| in_rax(calls::write(frame)),
     },
-    Call { name: "yield", arguments: &[], returns: "0", errors: &[], serve: calls::yield_now },
+    Call {
+        name: "yield",
+        arguments: &[],
+        returns: "0",
+        errors: &[],
+        serve: |frame| in_rax(calls::yield_now(frame)),
+    },
     Call {
         name: "getpid",
         arguments: &[],
         returns: "the caller's number",
         errors: &[],
-        serve: calls::getpid,
+        serve: |frame| in_rax(calls::getpid(frame)),
     },
     Call {
         name: "uptime",
         arguments: &[],
         returns: "nanoseconds since the boot",
         errors: &[],
-        serve: calls::uptime,
+        serve: |frame| in_rax(calls::uptime(frame)),
     },
     Call {
         name: "sleep",
         arguments: &[number("nanoseconds")],
         returns: "0, no earlier",
         errors: &[Error::Invalid],
-        serve: calls::sleep,
+        serve: |frame| in_rax(calls::sleep(frame)),
     },
     Call {
         name: "grow",
         arguments: &[number("bytes")],
         returns: "where the new memory begins",
         errors: &[Error::OutOfMemory],
-        serve: calls::grow,
+        serve: |frame| in_rax(calls::grow(frame)),
     },
     Call {
         name: "spawn",
@@ -102,16 +108,22 @@ pub static CALLS: [Call; 9] = [
             Error::BadAddress,
             Error::NameTooLong,
         ],
-        serve: calls::spawn,
+        serve: |frame| in_rax(calls::spawn(frame)),
     },
     Call {
         name: "wait",
         arguments: &[number("child, or 0"), address("status, or 0")],
         returns: "the number of the child that ended",
         errors: &[Error::NoChild, Error::BadAddress],
-        serve: calls::wait,
+        serve: |frame| in_rax(calls::wait(frame)),
     },
 ];
+
+/// A result, or an error, as it stands in RAX.
+#[inline]
+fn in_rax(answer: Result<u64, Error>) -> u64 {
+    answer.unwrap_or_else(Error::in_rax)
+}
 
 const fn int(name: &'static str) -> Argument {
     Argument { name, kind: Kind::Int }
