@@ -17,7 +17,7 @@
 use crate::process::{self, ExitStatus};
 use crate::process_id::ProcessId;
 use crate::syscall::attention;
-use crate::thread;
+use crate::{thread, user_memory};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use m0_boot::irq::{self, Line};
 use m0_boot::trap_frame::TrapFrame;
@@ -44,6 +44,7 @@ pub fn set_budget(ticks: u64) {
 }
 
 fn on_tick(frame: &mut TrapFrame) {
+    user_memory::close();
     pit::count();
     let ticks = thread::tick();
     let Some(process) = process::current() else { return };
