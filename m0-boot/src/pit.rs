@@ -44,6 +44,7 @@ pub fn init() {
 }
 
 /// Ticks since [`init`].
+#[inline]
 pub fn ticks() -> u64 {
     TICKS.load(Relaxed)
 }

@@ -6,11 +6,13 @@
 //! [`end_current`], on its own kernel stack.
 
 use crate::address_space::{AddressSpace, CODE, STACK, SpaceError};
+use crate::process_id::ProcessId;
 use crate::program::Program;
 use crate::thread::{self, JoinError, SpawnError, ThreadId};
 use crate::user_entry;
 use alloc::collections::BTreeMap;
 use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use m0_boot::vector::Vector;
 use m1_memory::physical::DirectMap;
 use spin::Mutex;
@@ -75,6 +77,8 @@ struct Record {
 
 /// Records by the thread that carries the process; its number is the process's.
 static RECORDS: Mutex<BTreeMap<ThreadId, Record>> = Mutex::new(BTreeMap::new());
+
+static NEXT_NUMBER: AtomicU32 = AtomicU32::new(1);
 
 /// A process that has not been started.
 pub struct Process {
@@ -145,8 +149,10 @@ impl Process {
     /// [`ProcessError::Thread`].
     pub fn start(self) -> Result<Running, ProcessError> {
         let Self { program, space } = self;
-        let thread =
-            thread::spawn(program.name(), space.root(), enter, 0).map_err(ProcessError::Thread)?;
+        let too_many = ProcessError::Thread(SpawnError::TooMany);
+        let process = ProcessId::new(NEXT_NUMBER.fetch_add(1, Relaxed)).ok_or(too_many)?;
+        let thread = thread::spawn_user(program.name(), space.root(), enter, 0, process)
+            .map_err(ProcessError::Thread)?;
         let record = Record { program: program.name(), status: None, calls: 0 };
         RECORDS.lock().insert(thread, record);
         Ok(Running { thread, space })
