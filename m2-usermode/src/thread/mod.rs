@@ -29,6 +29,8 @@ mod id;
 mod scheduler;
 mod state;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use context::{current_process, current_stack_top};
 pub use id::ThreadId;

@@ -358,3 +358,37 @@ impl<T, const PLACES: usize> Scheduler<T, PLACES> {
         self.table.push_back(&mut self.free, place);
     }
 }
+
+#[cfg(test)]
+impl<T, const PLACES: usize> Scheduler<T, PLACES> {
+    /// Every place is in exactly one list, or on the CPU, parked, ended or fresh;
+    /// and each list holds what it should, up to its last.
+    pub fn check_places(&self) {
+        let mut found = [0; PLACES];
+        let mut walk = |list: List, what: &str, wanted: &dyn Fn(&Entry<T>) -> bool| {
+            for place in self.table.places(list) {
+                found[usize::from(place.0)] += 1;
+                assert!(wanted(self.table.peek(place)), "{place:?} is no {what}");
+            }
+        };
+        walk(self.free, "free place", &|entry| !entry.is_used());
+        walk(self.ready, "ready thread", &|entry| entry.is_used() && entry.state == State::Ready);
+        walk(self.sleepers, "sleeper", &|entry| matches!(entry.state, State::Sleeping { .. }));
+        for place in (Place::FIRST.0..self.fresh).map(Place) {
+            let entry = self.table.peek(place);
+            let joins = State::Waiting(entry.id);
+            walk(entry.joiners, "joiner", &|joiner| joiner.state == joins);
+        }
+        for place in (Place::FIRST.0..self.fresh).map(Place) {
+            let entry = self.table.peek(place);
+            let (state, times) = (entry.state, found[usize::from(place.0)]);
+            let right = match state {
+                State::Parked | State::Ended(_) => times == 0,
+                // In the queue only if it was woken while the CPU idled on its stack.
+                State::Ready if place == self.running && entry.is_used() => times <= 1,
+                _ => times == 1,
+            };
+            assert!(right, "{place:?}, {state:?}, is in {times} lists");
+        }
+    }
+}

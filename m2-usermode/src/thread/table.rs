@@ -170,3 +170,19 @@ impl<T, const PLACES: usize> Table<T, PLACES> {
         true
     }
 }
+
+#[cfg(test)]
+impl<T, const PLACES: usize> Table<T, PLACES> {
+    /// What is in a list, first to last.
+    pub fn places(&self, list: List) -> Vec<Place> {
+        let mut places = Vec::new();
+        let mut place = list.first;
+        while !place.is_none() {
+            places.push(place);
+            assert!(places.len() <= PLACES, "a list runs in circles");
+            place = self.peek(place).next;
+        }
+        assert!(list.is_empty() || places.last() == Some(&list.last), "a wrong end");
+        places
+    }
+}
