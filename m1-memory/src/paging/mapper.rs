@@ -210,22 +210,24 @@ impl<M: PhysicalMemory> Mapper<M> {
     /// and so is ours to remember.
     #[inline]
     fn directory(&self, address: VirtAddr) -> Option<Directory> {
-        self.directories.find(address).or_else(|| self.find_directory(address))
+        match self.directories.find(address) {
+            None if self.find_directory(address) => self.directories.find(address),
+            found => found,
+        }
     }
 
+    /// Remembers it, if there is one.
     #[inline(never)]
-    fn find_directory(&self, address: VirtAddr) -> Option<Directory> {
+    fn find_directory(&self, address: VirtAddr) -> bool {
         let top = self.read(self.root, Level::Pml4, address);
         if !top.is_present() {
-            return None;
+            return false;
         }
         let entry = self.read(top.table(), Level::Pdpt, address);
-        if !entry.is_table() {
-            return None;
+        if entry.is_table() {
+            let above = Permits::ALL.through_table(top).through_table(entry);
+            self.directories.remember(address, Directory { table: entry.table(), above });
         }
-        let above = Permits::ALL.through_table(top).through_table(entry);
-        let directory = Directory { table: entry.table(), above };
-        self.directories.remember(address, directory);
-        Some(directory)
+        entry.is_table()
     }
 }
