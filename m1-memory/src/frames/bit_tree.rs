@@ -178,12 +178,12 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 3 } else { 256 }))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
 
         #[test]
         fn agrees_with_a_set(
             steps in prop::collection::vec(
-                (any::<bool>(), 0usize..700), 1..if cfg!(miri) { 50 } else { 300 })
+                (any::<bool>(), 0usize..700), 1..if cfg!(miri) { 20 } else { 300 })
         ) {
             with_set(640, |set| {
                 let mut model = BTreeSet::new();

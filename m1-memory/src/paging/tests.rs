@@ -1,5 +1,6 @@
 //! The paging code over simulated physical memory.
 
+#[cfg(not(miri))] // thousands of pages are too many to interpret
 mod direct_map;
 mod model;
 mod remembered;

@@ -248,7 +248,7 @@ fn agree(frames: &ChunkFrames, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 200 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 200 }))]
 
     /// Any sequence of operations on any map agrees with the model.
     #[test]

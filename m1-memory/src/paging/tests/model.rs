@@ -55,10 +55,10 @@ impl Random {
     }
 
     fn size(&mut self) -> Level {
-        match self.below(300) {
+        match self.below(600) {
             0 if !cfg!(miri) => Level::Pdpt, // a quarter of a million entries of the model
-            1..60 if !cfg!(miri) => Level::Pd,
-            1..10 => Level::Pd, // 512 are many for Miri
+            1..120 if !cfg!(miri) => Level::Pd,
+            1..20 => Level::Pd, // 512 are many for Miri
             _ => Level::Pt,
         }
     }
@@ -354,7 +354,7 @@ impl Run {
 
 #[test]
 fn random_operations_agree_with_a_model() {
-    let (seeds, steps) = if cfg!(miri) { (2, 20) } else { (4, 60_000) };
+    let (seeds, steps) = if cfg!(miri) { (2, 8) } else { (4, 60_000) };
     for seed in 1..=seeds {
         run(
             0x9e37_79b9_7f4a_7c15 >> seed,
@@ -368,7 +368,7 @@ fn random_operations_agree_with_a_model() {
 /// The same with so few frames that tables often cannot be made.
 #[test]
 fn random_operations_with_few_frames_agree_too() {
-    let (seeds, steps) = if cfg!(miri) { (2, 20) } else { (4, 20_000) };
+    let (seeds, steps) = if cfg!(miri) { (2, 8) } else { (4, 20_000) };
     for seed in 1..=seeds {
         run(0xd1b5_4a32_d192_ed03 >> seed, steps, 12, seed % 2 == 0);
     }
