@@ -115,6 +115,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "assembly")]
     fn saved_state_has_the_cpu_s_selectors() {
         let mut state = UserState::clean();
         state.save();
