@@ -20,9 +20,9 @@
 //!
 //! A thread is in exactly one of these places. `scheduler` is the logic, without
 //! hardware; `context` owns stacks and page tables and switches; this file is what
-//! others call. The lock is held only while the logic runs, never
-//! over a switch. Interrupt handlers may call [`tick`] and nothing else here, so
-//! an interrupt in the middle never waits for the lock.
+//! others call. The lock is held only while the logic runs, never over a switch.
+//! Interrupt handlers may call [`tick`] and nothing else here, so an interrupt in
+//! the middle never waits for the lock.
 
 mod context;
 mod error;
