@@ -7,7 +7,9 @@
 //! - [`thread`], [`switch`]: cooperative kernel threads
 //! - [`syscall`]: SYSCALL and SYSRET, and the calls behind them
 //! - [`address_space`]: page tables of a process's own
-//! - [`program`]: the bundled user programs
+//! - [`elf`]: what a program's file holds
+//! - [`modules`]: the programs that the loader brought
+//! - [`program`]: those and the bundled ones, by name
 //! - [`process`]: a program in an address space, run by a thread
 //! - [`user_entry`]: the way into ring 3
 //! - [`user_memory`]: the only way to touch a program's memory
@@ -19,7 +21,9 @@ extern crate alloc;
 
 pub mod address_space;
 pub mod checks;
+pub mod elf;
 pub mod gdt;
+pub mod modules;
 pub mod policy;
 pub mod process;
 pub mod program;

@@ -194,3 +194,6 @@ impl Drop for AddressSpace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
