@@ -9,7 +9,7 @@ use m1_memory::checks as memory_checks;
 use m1_memory::physical::DirectMap;
 use m1_memory::{cpu, frames, paging::kernel, stack};
 use m2_usermode::program::{self, HELLO, TRESPASSER};
-use m2_usermode::{checks, gdt, policy, syscall, thread};
+use m2_usermode::{checks, gdt, modules, policy, syscall, thread};
 use shared::cmdline::Options;
 use shared::events::{self, Event};
 use spin::Once;
@@ -28,6 +28,7 @@ extern "C" fn kernel_entry() -> ! {
     println!("\nMyria M2: user mode");
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
     options(&boot);
+    modules::init(&boot.memory_map); // the user programs that came along
     events::emit::<&str>(Event::Boot { kernel: "m2-usermode" });
     // Segments for two rings, stacks for the worst traps; faults of programs are contained.
     gdt::init();

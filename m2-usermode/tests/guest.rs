@@ -21,7 +21,7 @@ use m0_boot::handshake::BootInfo;
 use m0_boot::{clock, handshake, irq, logger, pit, serial, traps};
 use m1_memory::physical::DirectMap;
 use m1_memory::{cpu, frames, paging::kernel, stack};
-use m2_usermode::{gdt, policy, syscall, thread};
+use m2_usermode::{gdt, modules, policy, syscall, thread};
 use shared::cases::{self, Case};
 use shared::cmdline::Options;
 use spin::Once;
@@ -38,6 +38,7 @@ extern "C" fn kernel_entry() -> ! {
     clock::init().unwrap_or_else(|error| panic!("clock: {error}"));
     logger::init();
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
+    modules::init(&boot.memory_map);
     gdt::init();
     traps::init(policy::contain, gdt::stack_for);
     let memory = DirectMap::new(boot.hhdm).unwrap_or_else(|error| panic!("{error}"));
