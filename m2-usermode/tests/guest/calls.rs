@@ -42,11 +42,10 @@ programs! {
     "xor edi, edi",
     "2: xor eax, eax", "syscall";
 
-    // 8 KiB of stack are readable, then comes the guard: what could be written
-    // before counts.
+    // 8 KiB of stack are readable, then comes the guard.
     "write-part", WRITE_PART, calls_part..calls_part_end, Exit(0),
     "mov eax, 1", "mov edi, 1", "mov esi, 0x800000", "mov edx, 0x3000", "syscall",
-    "mov edi, 1", "cmp rax, 0x2000", "jne 2f",
+    "mov edi, 1", "cmp rax, -14", "jne 2f",
     "xor edi, edi",
     "2: xor eax, eax", "syscall";
 

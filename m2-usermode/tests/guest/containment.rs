@@ -42,7 +42,7 @@ pub fn contain(program: &'static Program, expected: Expected) {
                 && (killed.error_code, killed.address) == (code, address);
             (same && killed.cs.0 & 3 == 3, status)
         }
-        _ => (false, ExitStatus::Unknown),
+        _ => (false, status),
     };
     expect("ended-as-expected", as_expected, format_args!("{status:?}, wanted {wanted:?}"));
     expect_eq("no-frame-lost", frames::statistics().used, before);
