@@ -14,6 +14,8 @@ mod containment;
 mod hostile;
 #[path = "guest/kernel_side.rs"]
 mod kernel_side;
+#[path = "guest/programs.rs"]
+mod programs;
 #[path = "guest/threads.rs"]
 mod threads;
 
@@ -28,7 +30,8 @@ use spin::Once;
 
 shared::host_main!("cargo xtask test guest/m2-usermode");
 
-const CASES: &[&[Case]] = &[hostile::CASES, calls::CASES, threads::CASES, kernel_side::CASES];
+const CASES: &[&[Case]] =
+    &[hostile::CASES, calls::CASES, threads::CASES, kernel_side::CASES, programs::CASES];
 
 static BOOT: Once<BootInfo> = Once::new();
 
