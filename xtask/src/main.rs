@@ -17,6 +17,7 @@ mod build;
 mod cmd;
 mod firmware;
 mod host;
+mod limine;
 mod machine;
 mod measure;
 mod packages;
@@ -32,7 +33,7 @@ mod ui;
 mod verdict;
 mod workspace;
 
-use clap::{Parser, error::ErrorKind};
+use clap::{CommandFactory, Parser, error::ErrorKind};
 use std::process::ExitCode;
 
 /// Builds, boots, tests and explains the Myria kernels.
@@ -53,6 +54,8 @@ enum Command {
     Test(cmd::test::Args),
     Doctor(cmd::doctor::Args),
     Bench(cmd::bench::Args),
+    Setup(cmd::setup::Args),
+    Completions(cmd::completions::Args),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,8 @@ fn main() -> ExitCode {
         Command::Test(args) => cmd::test::main(&args, cli.toolchain),
         Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
+        Command::Setup(args) => cmd::setup::main(&args, cli.toolchain),
+        Command::Completions(args) => cmd::completions::main(&args, Cli::command()),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {

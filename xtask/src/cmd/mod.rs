@@ -2,7 +2,9 @@
 //! work and says with which status xtask exits.
 
 pub mod bench;
+pub mod completions;
 pub mod doctor;
 pub mod image;
 pub mod run;
+pub mod setup;
 pub mod test;

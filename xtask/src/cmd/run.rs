@@ -6,7 +6,11 @@ use crate::{
     firmware, host,
     machine::{Cpu, Machine, Memory},
     process, programs,
-    qemu::{command::Attached, session::Limits},
+    qemu::{
+        command::Attached,
+        display::{self, Display},
+        session::Limits,
+    },
     setup,
     symbolise::Symbols,
     toolchain::{Choice, Toolchain},
@@ -41,6 +45,14 @@ pub struct Args {
     /// QEMU's CPU model, such as qemu64 or max
     #[arg(long, default_value = "max")]
     cpu: Cpu,
+    /// How many CPUs the machine has; the kernels use the first
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u8).range(1..=64))]
+    smp: u8,
+    /// Give the machine a display; nothing is drawn on it yet
+    #[arg(long, value_enum, value_name = "HOW", default_value = "none",
+          num_args = 0..=1, require_equals = true, default_missing_value = "window")]
+    display: display::Choice,
     /// Stop after so many seconds [default: 30, by firmware 120, more on a busy machine]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: Option<u64>,
@@ -59,12 +71,18 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let milestone = workspace.milestone(&args.milestone)?;
     let (way, reason) = Way::choose(args.boot)?;
     println!("boot: {way}, {reason}");
+    tell_unused(args, way);
 
     setup::emulator(way.needs_firmware())?;
+    let display = Display::choose(args.display)?;
     let toolchain = Toolchain::prepare(choice, &workspace)?;
     let builder = Builder { workspace: &workspace, toolchain: &toolchain };
     let trial = match prepare(args, &milestone, &cmdline, way, builder) {
-        Ok(trial) => trial,
+        Ok(mut trial) => {
+            trial.launch.processors = args.smp;
+            trial.launch.display = display;
+            trial
+        }
         Err(error) => match error.downcast::<Refused>() {
             Ok(Refused { what }) => {
                 let outcome = Outcome::without_run(Verdict::BuildError { what });
@@ -89,6 +107,23 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         kept.keep(own)?;
     }
     Ok(conclude(&milestone, &outcome, &trial.symbols(&workspace.root)?))
+}
+
+/// Says what the kernels do with hardware that was asked for, but that no milestone
+/// drives so far.
+fn tell_unused(args: &Args, way: Way) {
+    if args.smp > 1 {
+        println!("cpus: {}, of which the kernel uses one; the others stay halted", args.smp);
+    }
+    if args.display != display::Choice::None {
+        println!(
+            "display: {}",
+            match way {
+                Way::Fast => "nothing is drawn; without firmware the loader offers no framebuffer",
+                Way::Uefi | Way::Limine => "the loader offers a framebuffer; nothing is drawn yet",
+            }
+        );
+    }
 }
 
 /// Builds what is to be booted.
