@@ -8,6 +8,9 @@
 //! - [`boot`]: what a kernel is booted from (configuration, archive, image)
 //! - [`qemu`]: one run of the emulator, start to end
 //! - [`trial`]: a boot prepared, run and judged
+//! - [`limine`], [`firmware`], [`packages`]: what others made, found or fetched
+//! - [`health`]: what `doctor` looks at
+//! - [`manual`]: the help text
 //! - [`measure`]: the bench's figures and their budgets
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
@@ -16,9 +19,11 @@ mod boot;
 mod build;
 mod cmd;
 mod firmware;
+mod health;
 mod host;
 mod limine;
 mod machine;
+mod manual;
 mod measure;
 mod packages;
 mod process;
@@ -39,6 +44,8 @@ use std::process::ExitCode;
 /// Builds, boots, tests and explains the Myria kernels.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+#[command(long_about = manual::DESCRIPTION)]
+#[command(after_help = manual::EXAMPLES, after_long_help = manual::SECTIONS)]
 struct Cli {
     /// Where the bare-metal Rust targets come from.
     #[arg(long, global = true, value_enum, env = "MYRIA_TOOLCHAIN", default_value = "auto")]

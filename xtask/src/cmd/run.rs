@@ -25,8 +25,20 @@ use std::{io::stdout, process::ExitCode, time::Duration};
 /// Builds a milestone's kernel and boots it in QEMU.
 ///
 /// The exit status is 0 only if the kernel completed: it ran its checks, none
-/// failed, and it ended with this run's nonce.
+/// failed, and it ended with this run's nonce. Anything else is explained: what was
+/// seen, where in the source, what to read.
+///
+/// Whatever the options, the kernels use one CPU and draw nothing: --smp and
+/// --display give them hardware to find, and to leave alone.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask run m2                            # by firmware, as on a real machine
+  cargo xtask run m0 --boot fast                # in a quarter of a second
+  cargo xtask run m2 --boot fast -- run=list    # options for the kernel come last
+  cargo xtask run m1 --memory 3G --cpu qemu64   # another machine
+  cargo xtask run m2 --smp 4 --display=hidden   # more than the kernel uses
+  cargo xtask run m2 --no-exit                  # keep QEMU for its serial console")]
 pub struct Args {
     /// The milestone: m0, m1, m2
     milestone: String,

@@ -9,7 +9,7 @@ use crate::{
     },
     qemu, setup,
     toolchain::{Choice, Road, Toolchain},
-    ui::Paint,
+    ui::{self, Paint},
     workspace::Workspace,
 };
 use anyhow::Result;
@@ -78,7 +78,7 @@ fn tell(what: &str, there: bool, place: impl std::fmt::Display) {
 
 fn fetch_limine() -> Result<()> {
     let release = limine::pinned();
-    let (how, folder) = match fetch::fetch(&release, &limine::caches()?)? {
+    let (how, folder) = match fetch::fetch(&release, &limine::caches()?, &|text| ui::note(text))? {
         Fetched::There(folder) => ("there already", folder),
         Fetched::Downloaded(folder) => ("fetched and verified", folder),
     };

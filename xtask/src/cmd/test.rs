@@ -2,7 +2,7 @@
 
 use crate::{
     host, process,
-    suite::{Test, bench::Bench, plan, runner},
+    suite::{Test, bench::Bench, plan, runner, timings::Timings},
     toolchain::{Choice, Toolchain},
     ui,
     workspace::Workspace,
@@ -11,7 +11,17 @@ use anyhow::{Result, ensure};
 use std::{collections::BTreeSet, process::ExitCode, time::Instant};
 
 /// Runs the tests: formatting, lints, layering, host tests, kernels in QEMU.
+///
+/// Each test prints a line as it ends, with how many have ended of how many; what
+/// failed is explained at the end. The exit status is 0 only if none failed.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask test                     # everything
+  cargo xtask test --list              # their names
+  cargo xtask test guest/m2            # those whose names contain this
+  cargo xtask test boot/ --timings     # and where the time went
+  cargo xtask test --jobs 1            # one after the other")]
 pub struct Args {
     /// Run only tests whose name contains this
     #[arg(default_value = "", hide_default_value = true)]
@@ -19,6 +29,9 @@ pub struct Args {
     /// Print the names of the tests and run none
     #[arg(long)]
     list: bool,
+    /// Tell where the time went: building, groups of tests, the slowest tests
+    #[arg(long)]
+    timings: bool,
     /// How many tests run at once [default: one per processor]
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
@@ -41,11 +54,15 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let needs: BTreeSet<_> = tests.iter().flat_map(|test: &Test| test.needs.clone()).collect();
     let bench = Bench::prepare(&workspace, &toolchain, &needs)?;
     let jobs = args.jobs.map_or_else(host::processors, usize::from);
-    let summary = runner::run(&tests, &bench, jobs);
+    let mut timings = Timings { prepared: bench.prepared.clone(), ..Timings::default() };
+    let summary = runner::run(&tests, &bench, jobs, &mut timings);
     if process::interrupted() {
         return Ok(ExitCode::from(process::INTERRUPTED_STATUS));
     }
     ui::note(format_args!("{} toolchain, {}", toolchain.road, ui::seconds(start.elapsed())));
+    if args.timings {
+        println!("\n{}", timings.report());
+    }
     println!("\n{summary}");
     Ok(if summary.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

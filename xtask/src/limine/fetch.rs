@@ -8,7 +8,6 @@ use crate::{
     packages::{self, GIT},
     process::{self, Finished},
     qemu::find_in_path,
-    ui,
 };
 use anyhow::{Context, Result, bail, ensure};
 use std::{
@@ -34,11 +33,12 @@ pub enum Fetched {
     Downloaded(PathBuf),
 }
 
-/// Makes sure of `release` in the cache below `caches`.
+/// Makes sure of `release` in the cache below `caches`, and calls `say` with what is
+/// going on.
 ///
 /// # Errors
 /// It cannot be downloaded, or is not the pinned one. The cache is as before then.
-pub fn fetch(release: &Release, caches: &Path) -> Result<Fetched> {
+pub fn fetch(release: &Release, caches: &Path, say: &dyn Fn(&str)) -> Result<Fetched> {
     fs::create_dir_all(caches)
         .with_context(|| format!("cannot make the cache folder {}", caches.display()))?;
     let _lock = lock(caches)?;
@@ -48,7 +48,7 @@ pub fn fetch(release: &Release, caches: &Path) -> Result<Fetched> {
     if place.exists() {
         match verify(release, &place) {
             Ok(()) => return Ok(Fetched::There(place)),
-            Err(error) => ui::note(format_args!("{error:#}; fetching it again")),
+            Err(error) => say(&format!("{error:#}; fetching it again")),
         }
     }
     ensure!(
@@ -56,7 +56,7 @@ pub fn fetch(release: &Release, caches: &Path) -> Result<Fetched> {
         "fetching Limine needs git; install it: {}",
         packages::hint(&[GIT])
     );
-    let outcome = download(release, &partial).and_then(|()| {
+    let outcome = download(release, &partial, say).and_then(|()| {
         sweep(&place)?;
         let files = partial.join("files");
         fs::rename(&files, &place).with_context(|| format!("cannot write {}", place.display()))
@@ -68,22 +68,20 @@ pub fn fetch(release: &Release, caches: &Path) -> Result<Fetched> {
 }
 
 /// The files of the release in `partial`/files, verified.
-fn download(release: &Release, partial: &Path) -> Result<()> {
+fn download(release: &Release, partial: &Path, say: &dyn Fn(&str)) -> Result<()> {
     let (repository, files) = (partial.join("repository"), partial.join("files"));
     fs::create_dir_all(&files).with_context(|| format!("cannot make {}", files.display()))?;
     git(&["init", "--quiet", "--bare"], Some(&repository), LOCAL_LIMIT)?;
     let source = release.repository.display();
     let tag = format!("refs/tags/{}", release.tag);
-    let what = format!("fetching Limine {} from {source}", release.tag);
-    ui::step(what, || {
-        let mut command = git_command(&["fetch", "--quiet", "--depth=1", "--no-tags"]);
-        command.env("GIT_DIR", &repository).arg("--").arg(&release.repository).arg(&tag);
-        run(command, FETCH_LIMIT).with_context(|| {
-            format!(
-                "cannot fetch Limine from {source}; without it, boot by `--boot uefi`, or set \
-                 LIMINE_DIR to a release that you have"
-            )
-        })
+    say(&format!("fetching Limine {} from {source} …", release.tag));
+    let mut command = git_command(&["fetch", "--quiet", "--depth=1", "--no-tags"]);
+    command.env("GIT_DIR", &repository).arg("--").arg(&release.repository).arg(&tag);
+    run(command, FETCH_LIMIT).with_context(|| {
+        format!(
+            "cannot fetch Limine from {source}; without it, boot by `--boot uefi`, or set \
+             LIMINE_DIR to a release that you have"
+        )
     })?;
     let found = git(&["rev-parse", "FETCH_HEAD^{commit}"], Some(&repository), LOCAL_LIMIT)?;
     let found = found.stdout.trim();
@@ -98,9 +96,7 @@ fn download(release: &Release, partial: &Path) -> Result<()> {
     run(command, LOCAL_LIMIT).context("cannot unpack Limine")?;
     verify(release, &files).context("nothing was kept")?;
     if let Err(error) = tool::build(&files) {
-        ui::note(format_args!(
-            "{error:#}; images will boot by UEFI, and by BIOS from a CD, not from a stick"
-        ));
+        say(&format!("{error:#}; images will boot by UEFI, and by BIOS from a CD, not a stick"));
     }
     Ok(())
 }

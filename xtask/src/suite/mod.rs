@@ -7,6 +7,9 @@
 //! - [`miri`]: host tests once more, interpreted
 //! - [`budgets`]: instruction counts within their limits
 //! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
+//! - [`image_reader`]: images as programs see them that did not write them
+//! - [`setup`], [`hardware`]: Limine's release; more CPUs, a display
+//! - [`timings`]: where a run's time went
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
@@ -18,7 +21,9 @@ pub mod cli;
 pub mod endings;
 pub mod expect;
 pub mod guest;
+pub mod hardware;
 pub mod host;
+pub mod image_reader;
 pub mod images;
 pub mod layering;
 pub mod loader_refusals;
@@ -26,7 +31,9 @@ pub mod miri;
 pub mod plan;
 pub mod refusals;
 pub mod runner;
+pub mod setup;
 pub mod static_checks;
+pub mod timings;
 pub mod toolchains;
 
 use anyhow::Result;

@@ -2,8 +2,8 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, endings, guest, host, images, loader_refusals, miri, refusals,
-    static_checks, toolchains,
+    Test, boots, budgets, cli, endings, guest, hardware, host, image_reader, images,
+    loader_refusals, miri, refusals, setup, static_checks, toolchains,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -16,9 +16,12 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<
     tests.extend(miri::tests());
     tests.extend(static_checks::tests());
     tests.extend(images::tests(workspace));
+    tests.extend(image_reader::tests(workspace));
     tests.extend(boots::tests(workspace)?);
+    tests.extend(hardware::tests(workspace));
     tests.extend(budgets::tests(workspace)?);
     tests.extend(cli::tests());
+    tests.extend(setup::tests());
     tests.extend(endings::tests());
     tests.extend(host::tests(workspace));
     tests.extend(refusals::tests());

@@ -1,6 +1,6 @@
 //! Runs tests side by side and reports.
 
-use super::{Passed, Test, bench::Bench};
+use super::{Passed, Test, bench::Bench, timings::Timings};
 use crate::{
     process,
     ui::{self, Paint},
@@ -41,8 +41,10 @@ struct Report<'a> {
     elapsed: Duration,
 }
 
-/// Runs all `tests`, `jobs` at a time, and prints a line for each.
-pub fn run(tests: &[Test], bench: &Bench, jobs: usize) -> Summary {
+/// Runs all `tests`, `jobs` at a time, and prints a line for each as it ends, with
+/// how many have ended so far. Their times go into `timings`.
+pub fn run(tests: &[Test], bench: &Bench, jobs: usize, timings: &mut Timings) -> Summary {
+    let start = Instant::now();
     let next = AtomicUsize::new(0);
     let reports = Mutex::new(Vec::with_capacity(tests.len()));
     thread::scope(|scope| {
@@ -55,14 +57,17 @@ pub fn run(tests: &[Test], bench: &Bench, jobs: usize) -> Summary {
                     let report = run_one(test, bench);
                     let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
                     if !process::interrupted() {
-                        print_line(&report);
                         reports.push(report);
+                        print_line(&reports, tests.len());
                     }
                 }
             });
         }
     });
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    timings.testing = start.elapsed();
+    timings.tests =
+        reports.iter().map(|report| (report.test.name.clone(), report.elapsed)).collect();
     print_failures(&reports);
     summarise(&reports)
 }
@@ -75,13 +80,22 @@ fn run_one<'a>(test: &'a Test, bench: &Bench) -> Report<'a> {
     Report { test, outcome, elapsed: start.elapsed() }
 }
 
-fn print_line(report: &Report) {
+/// A line about the last report, the `reports.len()`th of `total`.
+fn print_line(reports: &[Report], total: usize) {
+    let Some(report) = reports.last() else { return };
     let word = match &report.outcome {
         Ok(Passed::Shown) => Paint::Good.on_stdout("ok"),
         Ok(Passed::Skipped(reason)) => format!("skipped: {reason}"),
         Err(_) => Paint::Bad.on_stdout("FAILED"),
     };
-    println!("test {} ... {word} ({})", report.test.name, ui::seconds(report.elapsed));
+    let count = progress(reports.len(), total);
+    println!("{count} test {} ... {word} ({})", report.test.name, ui::seconds(report.elapsed));
+}
+
+/// How far a run has come, always equally wide.
+fn progress(ended: usize, total: usize) -> String {
+    let width = total.to_string().len();
+    Paint::Dim.on_stdout(format_args!("[{ended:width$}/{total}]"))
 }
 
 fn print_failures(reports: &[Report]) {
@@ -110,6 +124,12 @@ fn summarise(reports: &[Report]) -> Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_keeps_its_width() {
+        assert_eq!(progress(7, 412), "[  7/412]");
+        assert_eq!(progress(412, 412), "[412/412]");
+    }
 
     #[test]
     fn the_closing_line_mentions_skipped_tests_only_if_there_are_any() {
