@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
         Command::Setup(args) => cmd::setup::main(&args, cli.toolchain),
-        Command::Completions(args) => cmd::completions::main(&args, Cli::command()),
+        Command::Completions(args) => cmd::completions::main(&args, &Cli::command()),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {

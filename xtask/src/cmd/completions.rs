@@ -25,20 +25,26 @@ pub struct Args {
     shell: Shell,
 }
 
-/// What the shell calls our completion by.
-const NAME: &str = "cargo-xtask";
+/// What a shell calls our completion by.
+fn name(shell: Shell) -> &'static str {
+    match shell {
+        // clap_complete's script for bash loses its subcommands at a hyphen.
+        Shell::Bash => "xtask",
+        _ => "cargo-xtask",
+    }
+}
 
-/// Puts ours in front of cargo's. Bash 4's words and index become those of a call
-/// of `cargo-xtask`.
+/// Puts ours in front of cargo's. The words and their index become those of a
+/// call of `xtask`.
 const BASH: &str = r#"
 # `cargo xtask …` is completed by the function above, other cargo commands as before.
 _myria_cargo_before=$(complete -p cargo 2>/dev/null | sed -n 's/.* -F \([^ ]*\).*/\1/p')
 [ "$_myria_cargo_before" = _myria_cargo ] && _myria_cargo_before=
 _myria_cargo() {
     if [ "${COMP_WORDS[1]}" = xtask ] && [ "$COMP_CWORD" -gt 1 ]; then
-        COMP_WORDS=(cargo-xtask "${COMP_WORDS[@]:2}")
+        COMP_WORDS=(xtask "${COMP_WORDS[@]:2}")
         COMP_CWORD=$((COMP_CWORD - 1))
-        _cargo__xtask cargo-xtask "$2" "$3"
+        _xtask xtask "$2" "$3"
     elif [ -n "$_myria_cargo_before" ]; then
         "$_myria_cargo_before" "$@"
     fi
@@ -52,16 +58,20 @@ const FISH: &str = r#"
 complete -c cargo -n "__fish_seen_subcommand_from xtask" -f -a "(complete -C (string replace -r '^\s*cargo\s+xtask' 'cargo-xtask' -- (commandline -cp)))"
 "#;
 
-pub fn main(args: &Args, command: clap::Command) -> Result<ExitCode> {
+pub fn main(args: &Args, command: &clap::Command) -> Result<ExitCode> {
     let script = script(args.shell, command);
     std::io::stdout().write_all(&script).context("cannot write the script")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn script(shell: Shell, command: clap::Command) -> Vec<u8> {
+fn script(shell: Shell, command: &clap::Command) -> Vec<u8> {
     let mut script = Vec::new();
-    let mut command = command.name(NAME).bin_name(NAME);
-    clap_complete::generate(shell, &mut command, NAME, &mut script);
+    // A new command: the name of ours has two words, which would go into the names
+    // of the script's functions.
+    let mut command = clap::Command::new(name(shell))
+        .subcommands(command.get_subcommands().cloned())
+        .args(command.get_arguments().cloned());
+    clap_complete::generate(shell, &mut command, name(shell), &mut script);
     match shell {
         Shell::Bash => script.extend(BASH.as_bytes()),
         Shell::Fish => script.extend(FISH.as_bytes()),
@@ -81,7 +91,7 @@ mod tests {
         let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("script");
-        std::fs::write(&path, script(Shell::Bash, crate::Cli::command())).expect("written");
+        std::fs::write(&path, script(Shell::Bash, &crate::Cli::command())).expect("written");
         let asked = format!(
             "_before() {{ COMPREPLY=(by-cargo); }}; complete -F _before cargo; . '{0}'; . '{0}'; \
              COMP_WORDS=({1}); COMP_CWORD={2}; _myria_cargo cargo \"${{COMP_WORDS[-1]}}\" ''; \
@@ -112,7 +122,7 @@ mod tests {
     #[test]
     fn every_shell_gets_every_subcommand() {
         for &shell in <Shell as clap::ValueEnum>::value_variants() {
-            let text = String::from_utf8(script(shell, crate::Cli::command())).expect("text");
+            let text = String::from_utf8(script(shell, &crate::Cli::command())).expect("text");
             for subcommand in crate::Cli::command().get_subcommands() {
                 let name = subcommand.get_name();
                 assert!(text.contains(name), "{shell} lacks {name}");
