@@ -94,7 +94,7 @@ mod tests {
         std::fs::write(&path, script(Shell::Bash, &crate::Cli::command())).expect("written");
         let asked = format!(
             "_before() {{ COMPREPLY=(by-cargo); }}; complete -F _before cargo; . '{0}'; . '{0}'; \
-             COMP_WORDS=({1}); COMP_CWORD={2}; _myria_cargo cargo \"${{COMP_WORDS[-1]}}\" ''; \
+             COMP_WORDS=({1}); COMP_CWORD={2}; _myria_cargo cargo \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; \
              printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             path.display(),
             quoted.join(" "),
