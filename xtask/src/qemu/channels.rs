@@ -104,6 +104,12 @@ impl Output {
         lines.any(|line| line.starts_with(b"done ") && line.ends_with(b"\n"))
     }
 
+    /// Whether the kernel reported that `check` holds.
+    pub fn says_checked(&self, check: &str) -> bool {
+        let wanted = format!("check {check} ok");
+        self.events.split(|&byte| byte == b'\n').any(|line| line == wanted.as_bytes())
+    }
+
     /// Serial output, the debug console's lines, QEMU's own messages.
     pub fn into_texts(self) -> (String, Vec<String>, String) {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
