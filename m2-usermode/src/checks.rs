@@ -138,7 +138,7 @@ pub fn no_frame_lost(before: u64) -> Result<(), String> {
 ///
 /// # Panics
 /// If there is no memory for it: a boot cannot show anything then.
-pub fn create(program: &'static Program, memory: DirectMap) -> Process {
+pub fn create(program: &Program, memory: DirectMap) -> Process {
     let process = Process::new(program, memory).unwrap_or_else(|error| panic!("{error}"));
     let name = program.name();
     println!("[user] process created with isolated address space (program `{name}`)");

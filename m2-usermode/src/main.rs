@@ -69,9 +69,9 @@ extern "C" fn on_own_stack() -> ! {
     // The way in: SYSCALL.
     syscall::entry::init();
     let frames_before = frames::statistics().used;
-    let create = |program| checks::create(program, memory);
+    let create = |program: &_| checks::create(program, memory);
     if let Some(name) = options(boot).get("run") {
-        checks::run(create(program::find(name).unwrap_or_else(|error| panic!("{error}"))));
+        checks::run(create(&program::find(name).unwrap_or_else(|error| panic!("{error}"))));
     }
     let (trespasser, hello) = (create(&TRESPASSER), create(&HELLO));
     let isolation = checks::isolation(&hello, &trespasser);

@@ -5,7 +5,7 @@
 //! process is ended by itself (`exit`) or by the kernel (a fault); either way by
 //! [`end_current`], on its own kernel stack.
 
-use crate::address_space::{AddressSpace, CODE, STACK, SpaceError};
+use crate::address_space::{AddressSpace, STACK, SpaceError};
 use crate::program::Program;
 use crate::thread::{self, JoinError, ThreadId};
 use crate::user_entry;
@@ -15,6 +15,7 @@ use m0_boot::vector::Vector;
 use m1_memory::physical::DirectMap;
 use m1_memory::stack::StackError;
 use spin::Mutex;
+use x86_64::VirtAddr;
 use x86_64::structures::gdt::SegmentSelector;
 
 /// How a process ended.
@@ -79,7 +80,7 @@ static RECORDS: Mutex<BTreeMap<ThreadId, Record>> = Mutex::new(BTreeMap::new());
 
 /// A process that has not been started.
 pub struct Process {
-    program: &'static Program,
+    program: Program,
     space: AddressSpace,
 }
 
@@ -125,13 +126,13 @@ impl Process {
     ///
     /// # Errors
     /// [`ProcessError::Space`].
-    pub fn new(program: &'static Program, memory: DirectMap) -> Result<Self, ProcessError> {
-        let space = AddressSpace::new(program.code(), memory).map_err(ProcessError::Space)?;
-        Ok(Self { program, space })
+    pub fn new(program: &Program, memory: DirectMap) -> Result<Self, ProcessError> {
+        let space = AddressSpace::new(program, memory).map_err(ProcessError::Space)?;
+        Ok(Self { program: *program, space })
     }
 
     /// What it will run.
-    pub fn program(&self) -> &'static Program {
+    pub fn program(&self) -> Program {
         self.program
     }
 
@@ -146,8 +147,8 @@ impl Process {
     /// [`ProcessError::Stack`].
     pub fn start(self) -> Result<Running, ProcessError> {
         let Self { program, space } = self;
-        let thread =
-            thread::spawn(program.name(), space.root(), enter, 0).map_err(ProcessError::Stack)?;
+        let thread = thread::spawn(program.name(), space.root(), enter, space.entry().as_u64())
+            .map_err(ProcessError::Stack)?;
         let record = Record { program: program.name(), status: None, calls: 0 };
         RECORDS.lock().insert(thread, record);
         Ok(Running { thread, space })
@@ -169,11 +170,11 @@ impl Running {
 }
 
 /// The thread of every process: into ring 3, never back.
-fn enter(_argument: u64) -> u64 {
-    log::info!("{} enters ring 3 at {CODE:#x} by IRETQ", current_program());
+fn enter(entry: u64) -> u64 {
+    log::info!("{} enters ring 3 at {entry:#x} by IRETQ", current_program());
     // SAFETY: the scheduler loaded the process's page tables and told TSS and
     // system-call entry of this thread's stack; this frame is not needed again.
-    unsafe { user_entry::enter(CODE, STACK.end) }
+    unsafe { user_entry::enter(VirtAddr::new_truncate(entry), STACK.end) }
 }
 
 /// Ends the running process with `status`. Called on its thread.

@@ -1,27 +1,65 @@
-//! User programs bundled with the kernel.
+//! User programs: those in the kernel's own image, and those the loader brought.
 //!
-//! A program is a flat piece of position-independent machine code: it is copied
-//! to [`crate::address_space::CODE`] and entered at its first byte, with the
-//! stack pointer at the end of its stack and all other registers zero.
+//! A program is flat or an ELF file. A flat one is a piece of position-independent
+//! machine code: it is copied to [`crate::address_space::CODE`] and entered at its
+//! first byte. Either starts with the stack pointer at the end of its stack, its
+//! argument in RDI, and zero in all other registers.
 
 use core::fmt;
 
-/// A user program.
+/// A user program. Copies are cheap: they share its bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     name: &'static str,
-    /// First byte, and one past the last.
-    labels: (*const u8, *const u8),
+    bytes: Bytes,
+}
+
+/// Where a program's bytes are.
+#[derive(Clone, Copy, Debug)]
+enum Bytes {
+    /// Between two labels: their distance is no constant for the compiler.
+    Between(*const u8, *const u8),
+    /// A flat program in a slice.
+    Flat(&'static [u8]),
 }
 
 // SAFETY: the pointers lead to constants.
 unsafe impl Sync for Program {}
+// SAFETY: as for `Sync`.
+unsafe impl Send for Program {}
+
+/// What kind of file a program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Machine code, entered at its first byte.
+    Flat,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flat => "flat",
+        })
+    }
+}
+
+/// A program's bytes, by its kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Image {
+    /// Machine code.
+    Flat(&'static [u8]),
+}
 
 impl Program {
     /// For [`user_program!`](crate::user_program) only, which makes the labels.
     #[doc(hidden)]
     pub const fn new(name: &'static str, labels: (*const u8, *const u8)) -> Self {
-        Self { name, labels }
+        Self { name, bytes: Bytes::Between(labels.0, labels.1) }
+    }
+
+    /// A flat program that is not in the kernel's image.
+    pub const fn flat(name: &'static str, code: &'static [u8]) -> Self {
+        Self { name, bytes: Bytes::Flat(code) }
     }
 
     /// What it is called on the command line.
@@ -29,11 +67,27 @@ impl Program {
         self.name
     }
 
-    /// Its bytes; entered at the first.
+    /// What kind of file it is.
+    pub fn kind(&self) -> Kind {
+        match self.image() {
+            Image::Flat(_) => Kind::Flat,
+        }
+    }
+
+    /// Its bytes, by kind.
+    pub fn image(&self) -> Image {
+        Image::Flat(self.code())
+    }
+
+    /// All its bytes.
     pub fn code(&self) -> &'static [u8] {
-        let (start, end) = self.labels;
-        // SAFETY: `user_program!` put constant bytes of this image between them.
-        unsafe { core::slice::from_raw_parts(start, end as usize - start as usize) }
+        match self.bytes {
+            Bytes::Flat(code) => code,
+            // SAFETY: `user_program!` put constant bytes of this image between them.
+            Bytes::Between(start, end) => unsafe {
+                core::slice::from_raw_parts(start, end as usize - start as usize)
+            },
+        }
     }
 }
 
@@ -65,26 +119,31 @@ macro_rules! user_program {
     };
 }
 
-/// The programs that `run=NAME` can name.
-pub static BUNDLED: [&Program; 2] = [&HELLO, &TRESPASSER];
+/// The programs in the kernel's own image.
+static BUNDLED: [&Program; 2] = [&HELLO, &TRESPASSER];
 
-/// No bundled program has that name.
+/// Every program there is.
+pub fn all() -> impl Iterator<Item = Program> {
+    BUNDLED.into_iter().copied()
+}
+
+/// No program has that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoSuchProgram<'a>(pub &'a str);
 
 impl fmt::Display for NoSuchProgram<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no program `{}`; bundled are", self.0)?;
-        BUNDLED.iter().try_for_each(|program| write!(f, " `{}`", program.name))
+        write!(f, "there is no program `{}`; there are", self.0)?;
+        all().try_for_each(|program| write!(f, " `{}`", program.name))
     }
 }
 
-/// The bundled program called `name`.
+/// The program called `name`.
 ///
 /// # Errors
 /// [`NoSuchProgram`], which names those there are.
-pub fn find(name: &str) -> Result<&'static Program, NoSuchProgram<'_>> {
-    BUNDLED.into_iter().find(|program| program.name == name).ok_or(NoSuchProgram(name))
+pub fn find(name: &str) -> Result<Program, NoSuchProgram<'_>> {
+    all().find(|program| program.name == name).ok_or(NoSuchProgram(name))
 }
 
 /// What [`HELLO`] exits with if its greeting was written.

@@ -9,7 +9,7 @@ use m1_memory::frames;
 use m2_usermode::address_space::{AddressSpace, CODE, MAX_CODE_BYTES, SpaceError};
 use m2_usermode::checks;
 use m2_usermode::process::{ExitStatus, Process};
-use m2_usermode::program::{HELLO, HELLO_EXIT_CODE};
+use m2_usermode::program::{HELLO, HELLO_EXIT_CODE, Program};
 use shared::cases::{Case, expect, expect_eq};
 use x86_64::registers::control::Cr3;
 
@@ -92,12 +92,14 @@ fn out_of_memory() {
 fn too_large() {
     let mut code = Vec::new();
     code.resize(MAX_CODE_BYTES as usize + 1, 0x90);
+    let code: &'static [u8] = code.leak();
+    let space = |code| AddressSpace::new(&Program::flat("large", code), memory());
     let before = frames::statistics().used;
-    let refused = AddressSpace::new(&code, memory()).err();
+    let refused = space(code).err();
     expect_eq("refused", refused, Some(SpaceError::TooLarge { bytes: code.len() }));
     expect_eq("no-frame-lost", frames::statistics().used, before);
-    code.truncate(MAX_CODE_BYTES as usize);
-    expect("fits", AddressSpace::new(&code, memory()).is_ok(), "the largest program is refused");
+    let fits = space(&code[1..]).is_ok();
+    expect("fits", fits, "the largest program is refused");
 }
 
 /// Loads a process's page tables and keeps them loaded.
