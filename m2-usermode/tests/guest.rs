@@ -10,13 +10,14 @@ extern crate alloc;
 mod calls;
 #[path = "guest/containment.rs"]
 mod containment;
-#[path = "guest/hostile.rs"]
+#[path = "guest/hostile/mod.rs"]
 mod hostile;
 #[path = "guest/kernel_side.rs"]
 mod kernel_side;
 #[path = "guest/threads.rs"]
 mod threads;
 
+use alloc::vec::Vec;
 use m0_boot::handshake::BootInfo;
 use m0_boot::{clock, handshake, irq, logger, pit, serial, traps};
 use m1_memory::physical::DirectMap;
@@ -28,7 +29,8 @@ use spin::Once;
 
 shared::host_main!("cargo xtask test guest/m2-usermode");
 
-const CASES: &[&[Case]] = &[hostile::CASES, calls::CASES, threads::CASES, kernel_side::CASES];
+/// The cases by module; those of the hostile suite are [`hostile::GROUPS`].
+const CASES: &[&[Case]] = &[calls::CASES, threads::CASES, kernel_side::CASES, hostile::IN_TURN];
 
 static BOOT: Once<BootInfo> = Once::new();
 
@@ -66,7 +68,8 @@ extern "C" fn run_case() -> ! {
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
     let nonce = options.get("nonce").unwrap_or("-");
-    cases::run(CASES, options.get("test").unwrap_or(""), nonce)
+    let groups: Vec<&[Case]> = CASES.iter().chain(hostile::GROUPS).copied().collect();
+    cases::run(&groups, options.get("test").unwrap_or(""), nonce)
 }
 
 /// Physical memory, for building address spaces.
