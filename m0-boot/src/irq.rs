@@ -9,6 +9,7 @@
 //! with no bit in the in-service register (8259A data sheet, "Interrupt
 //! Sequence", step 6). Such a spurious interrupt is counted, not handled.
 
+use crate::trap_frame::TrapFrame;
 use crate::vector::Vector;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use pic8259::ChainedPics;
@@ -60,8 +61,10 @@ impl Line {
 // SAFETY: the vectors are above the exceptions', and this is the only driver of
 // the controllers.
 static PICS: Mutex<ChainedPics> = Mutex::new(unsafe { ChainedPics::new_contiguous(FIRST_VECTOR) });
-/// What a driver does when its line interrupts.
-type Handler = fn();
+/// What a driver does when its line interrupts. It sees the interrupted code's
+/// registers, as a profiler would want to, and what it changes there is what that
+/// code continues with.
+pub type Handler = fn(&mut TrapFrame);
 
 static HANDLERS: [Mutex<Option<Handler>>; LINES] = [const { Mutex::new(None) }; LINES];
 static SPURIOUS: AtomicU64 = AtomicU64::new(0);
@@ -110,7 +113,7 @@ pub fn in_handler() -> bool {
 }
 
 /// An interrupt of `line` arrived; interrupts are off.
-pub(crate) fn arrived(line: Line) {
+pub(crate) fn arrived(line: Line, frame: &mut TrapFrame) {
     if line.may_be_spurious() && !in_service(line) {
         SPURIOUS.fetch_add(1, Relaxed);
         if line.0 >= SECOND {
@@ -125,7 +128,7 @@ pub(crate) fn arrived(line: Line) {
         Some(handler) => {
             // Handlers run with interrupts off, so they do not nest.
             IN_HANDLER.store(true, Relaxed);
-            handler();
+            handler(frame);
             IN_HANDLER.store(false, Relaxed);
         }
         None => log::warn!("line {} interrupted without a handler", line.0),

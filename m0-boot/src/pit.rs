@@ -38,9 +38,13 @@ pub fn init() {
             data.write(high);
         }
     });
-    irq::enable(Line::TIMER, || {
-        TICKS.fetch_add(1, Relaxed);
-    });
+    irq::enable(Line::TIMER, |_| count());
+}
+
+/// Counts a tick. For the handler of [`Line::TIMER`], which has to do so first if
+/// it is not [`init`]'s.
+pub fn count() {
+    TICKS.fetch_add(1, Relaxed);
 }
 
 /// Ticks since [`init`].

@@ -69,7 +69,7 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
     let vector = frame.vector();
     COUNTS[usize::from(vector.0)].fetch_add(1, Relaxed);
     if let Some(line) = Line::from_vector(vector) {
-        irq::arrived(line);
+        irq::arrived(line, frame);
         return;
     }
     let fault = Fault::analyse(frame);

@@ -4,10 +4,11 @@
 use crate::address_space::{AddressSpace, CODE, STACK};
 use crate::gdt::{USER_CODE, USER_DATA};
 use crate::process::{ExitStatus, Outcome, Process, Running};
-use crate::program::{self, Program};
+use crate::program::{self, Program, TWIN, TWIN_WORD};
 use crate::thread;
 use alloc::format;
 use alloc::string::String;
+use core::fmt::Display;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use m0_boot::fault::PageFaultCode;
 use m0_boot::milestone::ensure;
@@ -61,6 +62,33 @@ pub fn isolation(one: &Process, other: &Process) -> Result<(), String> {
         let physical = |process: &Process| process.space().translate(address).map(|to| to.physical);
         let frames = (physical(one), physical(other));
         ensure(frames.0 != frames.1, format!("{address:#x} is shared: {frames:x?}"))?;
+    }
+    Ok(())
+}
+
+/// Two processes of one program run in turns and keep different words at the same
+/// address.
+///
+/// # Errors
+/// What they found there instead.
+pub fn side_by_side(memory: DirectMap) -> Result<(), String> {
+    fn text(error: impl Display) -> String {
+        format!("{error}")
+    }
+    let start = |number: u64| {
+        let process = Process::new(&TWIN, memory).map_err(text)?.with_argument(number);
+        let word = process.space().translate(TWIN_WORD).ok_or("the stack is not mapped")?;
+        Ok::<_, String>((process.start().map_err(text)?, word.physical))
+    };
+    let (one, other) = (start(1)?, start(2)?);
+    ensure(one.1 != other.1, format!("{TWIN_WORD:#x} is the same frame in both"))?;
+    for ((twin, physical), number) in [(one, 1), (other, 2)] {
+        let id = twin.id();
+        let Outcome { status, .. } = twin.wait().map_err(text)?;
+        println!(
+            "[user] `twin` (process {id}): {TWIN_WORD:#x} is physical {physical:#x}; it {status}"
+        );
+        ensure(status == ExitStatus::Exited(number), format!("twin {number} {status}"))?;
     }
     Ok(())
 }

@@ -54,7 +54,8 @@ const _: () = assert!(CODE_SEGMENT | RING_3 == 0x0020_fb00_0000_0000);
 const DOUBLE_FAULT_IST: u8 = 1;
 const NMI_IST: u8 = 2;
 const MACHINE_CHECK_IST: u8 = 3;
-const IST_STACKS: usize = 3;
+const DEBUG_IST: u8 = 4;
+const IST_STACKS: usize = 4;
 const IST_STACK_BYTES: usize = 16 * 1024;
 
 /// The 64-bit task state segment (Intel SDM Vol. 3A, Figure 9-11).
@@ -143,13 +144,17 @@ pub fn init() {
     }
 }
 
-/// Which stack a vector's gate switches to: one each for #DF, NMI and #MC, which
-/// can arrive while RSP is not to be trusted.
+/// Which stack a vector's gate switches to: one each for #DF, NMI, #MC and #DB,
+/// which can arrive while RSP is not to be trusted. At the first instruction of the
+/// SYSCALL entry it still is the program's, and no flag keeps these out: a #DB that
+/// was pending at the SYSCALL arrives right there (Intel SDM Vol. 3A, 7.8.3
+/// "Masking Exceptions and Interrupts When Switching Stacks").
 pub fn stack_for(vector: Vector) -> Option<StackIndex> {
     match vector {
         Vector::DOUBLE_FAULT => StackIndex::new(DOUBLE_FAULT_IST),
         Vector::NMI => StackIndex::new(NMI_IST),
         Vector::MACHINE_CHECK => StackIndex::new(MACHINE_CHECK_IST),
+        Vector::DEBUG => StackIndex::new(DEBUG_IST),
         _ => None,
     }
 }

@@ -3,13 +3,18 @@
 //! In the order in which the boot uses them:
 //!
 //! - [`gdt`]: segments for two rings, and the TSS with its stacks
-//! - [`policy`]: a program that faults is killed; the kernel goes on
+//! - [`policy`], [`report`]: a program that faults is killed; the kernel goes on
 //! - [`thread`], [`switch`]: cooperative kernel threads
+//! - [`controls`]: control registers as ring 3 needs them
 //! - [`syscall`]: SYSCALL and SYSRET, and the calls behind them
+//! - [`watchdog`]: a program that never gives way is ended
+//! - [`settings`]: what the command line can set
+//! - [`program`]: user programs
 //! - [`address_space`]: page tables of a process's own
-//! - [`program`]: the bundled user programs
-//! - [`process`]: a program in an address space, run by a thread
+//! - [`process_id`], [`process`]: a program in an address space, run by a thread
 //! - [`user_entry`]: the way into ring 3
+//! - [`user_state`]: what a program leaves in the CPU besides general registers
+//! - [`fallible`]: allocation that can fail without ending the kernel
 //! - [`user_memory`]: the only way to touch a program's memory
 //! - [`checks`]: what M2 shows about itself
 
@@ -19,12 +24,19 @@ extern crate alloc;
 
 pub mod address_space;
 pub mod checks;
+pub mod controls;
+pub mod fallible;
 pub mod gdt;
 pub mod policy;
 pub mod process;
+pub mod process_id;
 pub mod program;
+pub mod report;
+pub mod settings;
 pub mod switch;
 pub mod syscall;
 pub mod thread;
 pub mod user_entry;
 pub mod user_memory;
+pub mod user_state;
+pub mod watchdog;

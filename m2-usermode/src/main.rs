@@ -9,8 +9,8 @@ use m1_memory::checks as memory_checks;
 use m1_memory::physical::DirectMap;
 use m1_memory::{cpu, frames, paging::kernel, stack};
 use m2_usermode::program::{self, HELLO, TRESPASSER};
-use m2_usermode::{checks, gdt, policy, syscall, thread};
-use shared::cmdline::Options;
+use m2_usermode::settings::Settings;
+use m2_usermode::{checks, controls, gdt, policy, syscall, thread, watchdog};
 use shared::events::{self, Event};
 use spin::Once;
 
@@ -27,7 +27,7 @@ extern "C" fn kernel_entry() -> ! {
     logger::init();
     println!("\nMyria M2: user mode");
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
-    options(&boot);
+    Settings::parse(&boot.command_line).unwrap_or_else(|error| panic!("{error}"));
     events::emit::<&str>(Event::Boot { kernel: "m2-usermode" });
     // Segments for two rings, stacks for the worst traps; faults of programs are contained.
     gdt::init();
@@ -51,6 +51,7 @@ extern "C" fn kernel_entry() -> ! {
 /// The rest of the boot, on our own stack.
 extern "C" fn on_own_stack() -> ! {
     let boot = BOOT.get().unwrap_or_else(|| panic!("no boot information"));
+    let settings = Settings::parse(&boot.command_line).unwrap_or_else(|error| panic!("{error}"));
     let memory = DirectMap::new(boot.hhdm).unwrap_or_else(|error| panic!("{error}"));
     // SAFETY: GDT, page tables and stack are ours, and the answers were copied.
     unsafe { frames::reclaim_loader(&boot.memory_map) };
@@ -66,11 +67,14 @@ extern "C" fn on_own_stack() -> ! {
     thread::init(kernel::root().unwrap_or_else(|| panic!("no kernel page tables")));
     milestone.require("threads", checks::threads());
 
-    // The way in: SYSCALL.
+    // Ring 3: control registers, the way in by SYSCALL, the watchdog.
+    controls::init();
     syscall::entry::init();
+    watchdog::init();
+    settings.apply();
     let frames_before = frames::statistics().used;
     let create = |program: &_| checks::create(program, memory);
-    if let Some(name) = options(boot).get("run") {
+    if let Some(name) = settings.run {
         checks::run(create(&program::find(name).unwrap_or_else(|error| panic!("{error}"))));
     }
     let (trespasser, hello) = (create(&TRESPASSER), create(&HELLO));
@@ -78,13 +82,9 @@ extern "C" fn on_own_stack() -> ! {
     let (trespasser, hello) = (checks::run(trespasser), checks::run(hello));
     milestone.check("separation", "user/kernel separation", checks::separation(&trespasser));
     milestone.check("isolation", "page-table isolation", isolation);
+    milestone.check("side-by-side", "two processes side by side", checks::side_by_side(memory));
     milestone.check("iretq", "IRETQ user entry", checks::entered_by_iretq(&trespasser));
     milestone.check("syscall", "SYSCALL/SYSRET", checks::round_trip(&hello));
     milestone.require("frames", checks::no_frame_lost(frames_before));
-    milestone.finish(options(boot).get("nonce").unwrap_or("-"))
-}
-
-/// The command line, as this kernel understands it.
-fn options(boot: &BootInfo) -> Options<'_, 2> {
-    Options::parse(&boot.command_line, ["nonce", "run"]).unwrap_or_else(|error| panic!("{error}"))
+    milestone.finish(settings.nonce)
 }

@@ -5,7 +5,9 @@
 //! first byte. Either starts with the stack pointer at the end of its stack, its
 //! argument in RDI, and zero in all other registers.
 
+use crate::address_space::STACK;
 use core::fmt;
+use x86_64::VirtAddr;
 
 /// A user program. Copies are cheap: they share its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +122,7 @@ macro_rules! user_program {
 }
 
 /// The programs in the kernel's own image.
-static BUNDLED: [&Program; 2] = [&HELLO, &TRESPASSER];
+static BUNDLED: [&Program; 3] = [&HELLO, &TRESPASSER, &TWIN];
 
 /// Every program there is.
 pub fn all() -> impl Iterator<Item = Program> {
@@ -177,6 +179,30 @@ user_program!(
     "    mov al, [rax]",
     "    mov edi, 1",             // exit(1): the wall has a hole
     "    xor eax, eax",
+    "    syscall",
+    "    ud2",
+);
+
+/// Where [`TWIN`] keeps its number: the first word of its stack.
+pub const TWIN_WORD: VirtAddr = VirtAddr::new_truncate(STACK.end.as_u64() - 8);
+
+user_program!(
+    /// Keeps its argument in memory while others run, three times, and exits with
+    /// what it finds there in the end (or with -1 as soon as it finds another).
+    TWIN, "twin", user_twin..user_twin_end,
+    "    push rdi",
+    "    mov r12, rdi",
+    "    mov r13d, 3",
+    "2:  mov eax, 2",             // yield()
+    "    syscall",
+    "    mov rdi, [rsp]",
+    "    cmp rdi, r12",
+    "    jne 3f",
+    "    dec r13d",
+    "    jnz 2b",
+    "    jmp 4f",
+    "3:  mov rdi, -1",
+    "4:  xor eax, eax",           // exit(rdi)
     "    syscall",
     "    ud2",
 );

@@ -56,6 +56,36 @@ pub unsafe extern "C" fn switch(save: *mut u64, restore: u64) {
     )
 }
 
+/// Leaves the running context for good: goes on in the one whose stack pointer is
+/// `restore`, and calls `then(argument)` on its stack first.
+///
+/// # Safety
+/// `restore` is as for [`switch`]; `then(argument)` may be called when nothing
+/// needs the stack that is left.
+#[unsafe(naked)]
+pub unsafe extern "C" fn leave(
+    restore: u64,
+    then: unsafe extern "C" fn(*mut ()),
+    argument: *mut (),
+) -> ! {
+    naked_asm!(
+        "mov rbx, rdi",
+        "mov rsp, rdi",
+        "and rsp, -16", // as the ABI has it at a call
+        "mov rdi, rdx",
+        "call rsi", // keeps RBX
+        "mov rsp, rbx",
+        "popfq",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+    )
+}
+
 /// Lays out the stack of a thread that has not run yet, so that the first
 /// [`switch`] to it "returns" to `entry`, with interrupts on. Returns its RSP.
 ///

@@ -18,17 +18,17 @@ use x86_64::VirtAddr;
 use x86_64::registers::rflags::RFlags;
 
 /// RFLAGS bit 1 is always 1.
-const RESERVED_FLAG: u64 = 1 << 1;
+pub(crate) const RESERVED_FLAG: u64 = 1 << 1;
 const USER_FLAGS: u64 = RFlags::INTERRUPT_FLAG.bits() | RESERVED_FLAG;
 
-/// Enters ring 3 at `rip` with the stack pointer `rsp`. No other register
-/// carries anything of the kernel's.
+/// Enters ring 3 at `rip` with the stack pointer `rsp` and `argument` in RDI. No
+/// other register carries anything.
 ///
 /// # Safety
 /// The loaded page tables are the program's; the TSS and the system-call entry
 /// know a kernel stack of which nothing is needed any more.
 #[unsafe(naked)]
-pub unsafe extern "C" fn enter(rip: VirtAddr, rsp: VirtAddr) -> ! {
+pub unsafe extern "C" fn enter(rip: VirtAddr, rsp: VirtAddr, argument: u64) -> ! {
     naked_asm!(
         "cli", // until IRETQ sets IF, the stack holds a half-made frame
         "push {user_data}",
@@ -36,12 +36,12 @@ pub unsafe extern "C" fn enter(rip: VirtAddr, rsp: VirtAddr) -> ! {
         "push {flags}",
         "push {user_code}",
         "push rdi",
+        "mov rdi, rdx",
         "xor eax, eax",
         "xor ebx, ebx",
         "xor ecx, ecx",
         "xor edx, edx",
         "xor esi, esi",
-        "xor edi, edi",
         "xor ebp, ebp",
         "xor r8d, r8d",
         "xor r9d, r9d",
@@ -51,8 +51,6 @@ pub unsafe extern "C" fn enter(rip: VirtAddr, rsp: VirtAddr) -> ! {
         "xor r13d, r13d",
         "xor r14d, r14d",
         "xor r15d, r15d",
-        "mov ds, eax",
-        "mov es, eax",
         "iretq",
         user_data = const USER_DATA.0,
         user_code = const USER_CODE.0,

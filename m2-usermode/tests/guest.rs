@@ -22,7 +22,7 @@ use m0_boot::handshake::BootInfo;
 use m0_boot::{clock, handshake, irq, logger, pit, serial, traps};
 use m1_memory::physical::DirectMap;
 use m1_memory::{cpu, frames, paging::kernel, stack};
-use m2_usermode::{gdt, policy, syscall, thread};
+use m2_usermode::{controls, gdt, policy, syscall, thread, watchdog};
 use shared::cases::{self, Case};
 use shared::cmdline::Options;
 use spin::Once;
@@ -64,7 +64,9 @@ extern "C" fn run_case() -> ! {
     pit::init();
     x86_64::instructions::interrupts::enable();
     thread::init(kernel::root().unwrap_or_else(|| panic!("no kernel page tables")));
+    controls::init();
     syscall::entry::init();
+    watchdog::init();
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
     let nonce = options.get("nonce").unwrap_or("-");

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use m0_boot::irq::{self, Line};
+use m0_boot::trap_frame::TrapFrame;
 use m0_boot::{clock, pit};
 use m1_memory::frames::{self, Purpose};
 use m1_memory::heap::{self, Summary};
@@ -171,7 +172,7 @@ fn exhausted() {
 }
 
 /// Starts the tick with a handler of ours and waits until it ran.
-fn in_interrupt(handler: fn(), ran: impl Fn() -> bool) {
+fn in_interrupt(handler: irq::Handler, ran: impl Fn() -> bool) {
     irq::init();
     pit::init();
     irq::enable(Line::TIMER, handler);
@@ -187,7 +188,7 @@ fn in_interrupt(handler: fn(), ran: impl Fn() -> bool) {
 fn refuses_interrupts() {
     static TICKS: AtomicU32 = AtomicU32::new(0);
     static REFUSED: AtomicU32 = AtomicU32::new(0);
-    fn handler() {
+    fn handler(_: &mut TrapFrame) {
         let mut numbers = Vec::<u64>::new();
         REFUSED.fetch_add(u32::from(numbers.try_reserve_exact(100).is_err()), Relaxed);
         TICKS.fetch_add(1, Relaxed);
@@ -207,7 +208,7 @@ fn refuses_interrupts() {
 /// A block given back in a handler cannot be refused: the kernel ends and says so.
 fn free_in_interrupt() {
     static BLOCK: AtomicU64 = AtomicU64::new(0);
-    fn handler() {
+    fn handler(_: &mut TrapFrame) {
         let block = core::ptr::with_exposed_provenance_mut::<u64>(BLOCK.load(Relaxed) as usize);
         // SAFETY: the box was leaked for this.
         drop(unsafe { alloc::boxed::Box::from_raw(block) });

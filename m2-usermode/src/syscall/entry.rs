@@ -19,12 +19,16 @@
 //! ```
 //!
 //! The kernel's GS base is only in use between the two `swapgs` of the entry,
-//! four instructions with interrupts off, so traps never have to ask which of
-//! the two bases is loaded.
+//! with interrupts off, so traps never have to ask which of the two bases is
+//! loaded. What no flag keeps out (NMI, #MC, and a #DB that was pending at the
+//! SYSCALL) has a stack of its own (`gdt`), because until the third instruction RSP
+//! is the program's, and does not touch GS (`policy`).
 
+use super::table::CALLS;
 use crate::address_space::USER_END;
 use crate::gdt;
 use crate::process::{self, ExitStatus};
+use crate::user_memory;
 use core::arch::naked_asm;
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
@@ -37,7 +41,7 @@ use x86_64::registers::rflags::RFlags;
 const IA32_STAR: u32 = 0xc000_0081;
 
 /// The caller's registers; see the module's picture.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
 #[allow(missing_docs)]
 pub struct SyscallFrame {
@@ -87,7 +91,8 @@ pub fn init() {
         Msr::new(IA32_STAR).write(star);
         Efer::update(|efer| efer.insert(EferFlags::SYSTEM_CALL_EXTENSIONS));
     }
-    log::info!("SYSCALL serves {} exit, {} write", super::EXIT, super::WRITE);
+    user_memory::init();
+    log::info!("SYSCALL serves {} calls", CALLS.len());
 }
 
 /// Sets the stack that system calls of the running thread arrive on.

@@ -44,6 +44,8 @@ pub enum Expected {
     Either(&'static Expected, &'static Expected),
     /// By the kernel, because its system call came from this address.
     ReturnOutside { rip: u64 },
+    /// By the watchdog.
+    OutOfTime,
 }
 
 impl Expected {
@@ -81,6 +83,7 @@ impl Expected {
             }
             (Self::Either(one, other), _) => one.matches(status) || other.matches(status),
             (Self::ReturnOutside { rip }, ExitStatus::ReturnOutside { rip: from }) => rip == from,
+            (Self::OutOfTime, ExitStatus::OutOfTime { .. }) => true,
             _ => false,
         }
     }
@@ -96,6 +99,7 @@ impl fmt::Display for Expected {
             }
             Self::ClosedGate(vector) => write!(f, "#GP by the gate of vector {}", vector.0),
             Self::Either(one, other) => write!(f, "{one} or {other}"),
+            Self::OutOfTime => write!(f, "killed by the watchdog"),
             Self::ReturnOutside { rip } => write!(f, "killed for its call from {rip:#x}"),
         }
     }
@@ -146,8 +150,7 @@ pub fn run(program: &Program, argument: u64) -> Outcome {
 }
 
 fn finish(process: Process, argument: u64) -> Outcome {
-    m2_usermode::process::ARG.store(argument, core::sync::atomic::Ordering::Relaxed);
-    let running = process.start().unwrap_or_else(|error| panic!("{error}"));
+    let running = process.with_argument(argument).start().unwrap_or_else(|error| panic!("{error}"));
     running.wait().unwrap_or_else(|error| panic!("{error}"))
 }
 

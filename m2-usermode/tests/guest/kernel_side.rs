@@ -10,12 +10,14 @@ use m2_usermode::address_space::{AddressSpace, CODE, MAX_CODE_BYTES, SpaceError}
 use m2_usermode::checks;
 use m2_usermode::process::{ExitStatus, Process};
 use m2_usermode::program::{HELLO, HELLO_EXIT_CODE, Program};
+use m2_usermode::syscall::trace;
 use shared::cases::{Case, expect, expect_eq};
 use x86_64::registers::control::Cr3;
 
 /// Every case of this module.
 pub const CASES: &[Case] = &[
     ("reference-program", reference_program),
+    ("calls-are-traced", calls_are_traced),
     ("ticks-go-on-in-ring-3", ticks_go_on),
     ("spaces-are-isolated", spaces_are_isolated),
     ("many-processes", many_processes),
@@ -33,6 +35,12 @@ fn reference_program() {
     let outcome = run(&HELLO, 0);
     expect_eq("status", outcome.status, ExitStatus::Exited(HELLO_EXIT_CODE));
     expect_eq("calls", outcome.calls, 2);
+}
+
+/// The host looks at the lines.
+fn calls_are_traced() {
+    trace::set(true);
+    expect_eq("calls", run(&HELLO, 0).calls, 2);
 }
 
 /// A program that is busy for a while does not hold up the clock.

@@ -41,11 +41,10 @@ programs! {
     WRITE_LENGTH =
         "mov rdx, rdi", "mov eax, 1", "mov edi, 1", "mov esi, 0x800000", "syscall",
         "mov edi, 1", "cmp rax, -14", "jne 2f";
-    /// 8 KiB of stack are readable, then comes the guard: what could be written
-    /// before counts.
+    /// 8 KiB of stack are readable, then comes the guard.
     WRITE_PART =
         "mov eax, 1", "mov edi, 1", "mov esi, 0x800000", "mov edx, 0x3000", "syscall",
-        "mov edi, 1", "cmp rax, 0x2000", "jne 2f";
+        "mov edi, 1", "cmp rax, -14", "jne 2f";
     /// A stack pointer that leads nowhere, or into the kernel, harms nobody: the
     /// kernel does not use it.
     STACK_POINTER =
