@@ -110,8 +110,8 @@ cases! {
     "return-by-sysexit" SYSEXIT => GP_OR_UD;
     "clear-smap-override" CLAC => UD;
     "set-smap-override" STAC => UD;
-    // CR4.OSXSAVE is off.
-    "write-extended-control" XSETBV => UD;
+    // CR4.OSXSAVE is off; QEMU 7.2 looks at the ring first.
+    "write-extended-control" XSETBV => GP_OR_UD;
     "read-extended-control" XGETBV => UD;
     "monitor-memory" MONITOR => UD;
     "leave-management-mode" RSM => UD;
