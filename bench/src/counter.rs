@@ -100,7 +100,25 @@ impl Counter {
         let end = end();
         (end.wrapping_sub(start).wrapping_sub(self.empty_pair), result)
     }
+
+    /// Begins a count that [`Self::end`] ends, perhaps in another function. What
+    /// it takes to bring the returned value there is counted.
+    #[inline(always)]
+    pub fn begin(&self) -> Begun {
+        Begun(start())
+    }
+
+    /// The instructions since `begun`.
+    #[inline(always)]
+    pub fn end(&self, begun: impl FnOnce() -> Begun) -> u32 {
+        let end = end();
+        end.wrapping_sub(begun().0).wrapping_sub(self.empty_pair)
+    }
 }
+
+/// A count that begins in one place and ends in another; see [`Counter::begin`].
+#[derive(Clone, Copy, Debug)]
+pub struct Begun(pub u32);
 
 /// A value that the compiler cannot reason about any more; no instruction.
 #[inline(always)]

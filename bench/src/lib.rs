@@ -1,6 +1,7 @@
-//! What memory management costs, in guest instructions.
+//! What memory management and threads cost, in guest instructions.
 //!
-//! `cargo xtask bench` boots the kernel of this package (`main.rs`) under QEMU
+//! `cargo xtask bench` boots the kernels of this package (`main.rs` for M1, `user/`
+//! for M2) under QEMU
 //! with `-icount shift=0`, where the time-stamp counter counts instructions, so
 //! the figures are the same on every machine and in every run. `bench --compare`
 //! boots a second kernel (`peers/`) that puts well-known crates through the same
@@ -12,8 +13,8 @@
 //! - [`report`]: figures as `measure` events
 //! - [`random`]: the same "random" numbers in every run
 //! - [`pages`]: memory for the bench itself, away from the heap that it measures
-//! - [`frames`], [`heap`], [`paging`]: the workloads
-//! - [`boot`]: from the loader to M1's memory management
+//! - [`frames`], [`heap`], [`paging`], [`threads`]: the workloads
+//! - [`boot`]: from the loader to M1's memory management, and to M2's threads
 //!
 //! # Names
 //!
@@ -42,3 +43,4 @@ pub mod paging;
 pub mod random;
 pub mod report;
 pub mod samples;
+pub mod threads;

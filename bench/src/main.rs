@@ -9,7 +9,7 @@ shared::host_main!("cargo xtask bench");
 /// The loader jumps here.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_entry() -> ! {
-    boot::start("bench", measure)
+    boot::start("bench", boot::MEMORY_TRAPS, measure)
 }
 
 extern "C" fn measure() -> ! {

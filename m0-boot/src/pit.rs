@@ -48,6 +48,7 @@ pub fn count() {
 }
 
 /// Ticks since [`init`].
+#[inline]
 pub fn ticks() -> u64 {
     TICKS.load(Relaxed)
 }

@@ -179,12 +179,4 @@ mod tests {
         assert_eq!(low, 0x8100_8923_4560_0067);
         assert_eq!(high, 0xffff_ffff);
     }
-
-    #[test]
-    fn selectors_are_in_sysret_s_order() {
-        assert_eq!(KERNEL_DATA.0, KERNEL_CODE.0 + 8);
-        let sysret_base = KERNEL_DATA.0;
-        assert_eq!(USER_DATA.0, (sysret_base + 8) | 3);
-        assert_eq!(USER_CODE.0, (sysret_base + 16) | 3);
-    }
 }

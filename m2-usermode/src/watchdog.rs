@@ -7,8 +7,9 @@
 //!
 //! ```text
 //!   tick in ring 3               end right there: the frame is rewritten
-//!   tick in ring 0, in a call    remembered; ended at the next call, before it is
-//!                                served, or by a later tick in ring 3
+//!   tick in ring 0, in a call    remembered; ended by that call if it takes long, at
+//!                                the next call, before it is served, or by a later
+//!                                tick in ring 3
 //! ```
 //!
 //! Kernel threads have no budget. Switching between programs by the timer instead
@@ -17,7 +18,7 @@
 use crate::process::{self, ExitStatus};
 use crate::process_id::ProcessId;
 use crate::syscall::attention;
-use crate::thread;
+use crate::{thread, user_memory};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use m0_boot::irq::{self, Line};
 use m0_boot::trap_frame::TrapFrame;
@@ -44,6 +45,7 @@ pub fn set_budget(ticks: u64) {
 }
 
 fn on_tick(frame: &mut TrapFrame) {
+    user_memory::close();
     pit::count();
     let ticks = thread::tick();
     let Some(process) = process::current() else { return };
@@ -61,8 +63,16 @@ fn on_tick(frame: &mut TrapFrame) {
 }
 
 /// Ends the running process if a tick has found it out of time; its system call
-/// came from `rip`.
+/// came from `rip`. No lock may be held.
+#[inline]
 pub(crate) fn end_if_out_of_time(rip: u64) {
+    if attention::bits() & attention::OUT_OF_TIME != 0 {
+        end_if_still_late(rip);
+    }
+}
+
+#[cold]
+fn end_if_still_late(rip: u64) {
     attention::set(attention::OUT_OF_TIME, false);
     let late = ProcessId::new(OUT_OF_TIME.swap(0, Relaxed));
     let ticks = thread::tick();

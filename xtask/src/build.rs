@@ -84,6 +84,11 @@ impl Builder<'_> {
         self.single(command, format!("the test kernel of {package}"), "guest")
     }
 
+    /// Builds the bench's kernel on M2.
+    pub fn bench_user(&self) -> Result<PathBuf> {
+        self.binary(measure::PACKAGE, measure::USER, KERNEL_TARGET, Profile::Release)
+    }
+
     /// Builds the bench's kernel of peers, which nobody else has to compile.
     pub fn bench_peers(&self) -> Result<PathBuf> {
         let mut command = self.build(measure::PACKAGE, KERNEL_TARGET, Profile::Release);

@@ -17,7 +17,7 @@ shared::host_main!("cargo xtask bench --compare");
 /// The loader jumps here.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_entry() -> ! {
-    boot::start("bench-peers", measure)
+    boot::start("bench-peers", boot::MEMORY_TRAPS, measure)
 }
 
 extern "C" fn measure() -> ! {

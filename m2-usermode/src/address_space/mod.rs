@@ -96,11 +96,10 @@ impl AddressSpace {
         let mut user = UserHalf::new(memory, UserFrames)?;
         let entry = load::load(&mut user, program)?;
         let space = Self { user, memory, program: *program, entry };
-        for index in ENTRIES / 2..ENTRIES {
-            let entry = space.top_entry(template, index);
-            // SAFETY: both tables are valid PML4s, and the new one is ours.
-            unsafe { space.top_slot(space.root(), index).write(entry) };
-        }
+        let half = ENTRIES / 2;
+        let (from, to) = (space.top_slot(template, half), space.top_slot(space.root(), half));
+        // SAFETY: both tables are valid PML4s, and the new one is ours.
+        unsafe { to.copy_from_nonoverlapping(from, usize::from(half)) };
         Ok(space)
     }
 

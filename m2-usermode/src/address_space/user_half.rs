@@ -9,7 +9,7 @@ use core::ops::Range;
 use m1_memory::frames::{FrameAllocator, Purpose};
 use m1_memory::layout::PAGE_BYTES;
 use m1_memory::paging::access::Access;
-use m1_memory::paging::entry::{ENTRIES, Level};
+use m1_memory::paging::entry::{ENTRIES, Entry, Level};
 use m1_memory::paging::mapper::{Mapper, PagingError};
 use m1_memory::physical::PhysicalMemory;
 use x86_64::VirtAddr;
@@ -115,15 +115,24 @@ impl<M: PhysicalMemory, F: FrameAllocator> UserHalf<M, F> {
         self.tables.release_tables(&mut self.frames);
     }
 
-    /// Gives back everything below one table of the user half, and the table.
-    fn free_below(&mut self, table: PhysFrame, level: Level, entries: Range<u16>) {
-        for index in entries {
-            let address = VirtAddr::new_truncate(u64::from(index) * level.entry_bytes());
-            let entry = self.tables.read(table, level, address);
-            match level.below() {
-                _ if !entry.is_present() => {}
-                Some(below) => self.free_below(entry.table(), below, 0..ENTRIES),
-                None => self.give_back(entry.table()),
+    /// Gives back everything below the first `entries` of a table, and the table.
+    /// At most `used` of them are in use.
+    fn free_below(&mut self, table: PhysFrame, level: Level, entries: u16, used: u16) {
+        let slots = self.memory.pointer(table.start_address()).cast::<Entry>();
+        let mut left = used;
+        for index in 0..entries {
+            if left == 0 {
+                break;
+            }
+            // SAFETY: `index` is below a table's length, and the table is ours; no
+            // CPU has it loaded.
+            let entry = unsafe { slots.add(usize::from(index)).read() };
+            if entry.is_present() {
+                left -= 1;
+                match level.below() {
+                    Some(below) => self.free_below(entry.table(), below, ENTRIES, entry.count()),
+                    None => self.give_back(entry.table()),
+                }
             }
         }
         self.give_back(table);
@@ -140,6 +149,6 @@ impl<M: PhysicalMemory, F: FrameAllocator> UserHalf<M, F> {
 impl<M: PhysicalMemory, F: FrameAllocator> Drop for UserHalf<M, F> {
     fn drop(&mut self) {
         self.tables.release_tables(&mut self.frames);
-        self.free_below(self.root(), Level::Pml4, 0..ENTRIES / 2);
+        self.free_below(self.root(), Level::Pml4, ENTRIES / 2, ENTRIES / 2);
     }
 }

@@ -45,7 +45,7 @@ pub fn wait(child: Option<ProcessId>) -> Result<(ProcessId, ExitStatus), WaitErr
                 Child::Running => {}
             }
             if let Some(record) = table.get(parent) {
-                record.waiter = Some(thread::current());
+                record.in_wait = Some(thread::current());
             }
         }
         thread::park().map_err(|_| WaitError::Deadlock)?;

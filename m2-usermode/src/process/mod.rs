@@ -121,8 +121,7 @@ impl Process {
     fn start_for(self, parent: Parent) -> Result<ProcessId, ProcessError> {
         let Self { program, space, argument } = self;
         let (name, root) = (program.name(), space.root());
-        let record =
-            Record { parent, program: name, waiter: None, space: Some(space), status: None };
+        let record = Record::new(parent, name, Some(space));
         let id = TABLE.lock().insert(record).map_err(|Full| ProcessError::TooMany)?;
         match thread::spawn_user(name, root, enter, argument, id) {
             Ok(thread) => {

@@ -37,9 +37,10 @@ pub(super) enum Parent {
 pub(super) struct Record {
     pub(super) parent: Parent,
     pub(super) program: &'static str,
-    /// Its own thread if it waits for a child, or else the kernel's that waits for
-    /// it.
+    /// The kernel thread that waits for its end.
     pub(super) waiter: Option<ThreadId>,
+    /// Its own thread, if that waits for the end of a child.
+    pub(super) in_wait: Option<ThreadId>,
     /// None once it has ended.
     pub(super) space: Option<AddressSpace>,
     pub(super) status: Option<ExitStatus>,
@@ -89,6 +90,13 @@ pub(super) fn count_call(id: ProcessId) {
 /// How many system calls a process has made.
 pub(super) fn calls(id: ProcessId) -> u64 {
     CALLS[slot(id)].load(Relaxed)
+}
+
+impl Record {
+    /// A process that has just got its address space.
+    pub(super) fn new(parent: Parent, program: &'static str, space: Option<AddressSpace>) -> Self {
+        Self { parent, program, waiter: None, in_wait: None, space, status: None }
+    }
 }
 
 impl Table {
@@ -148,7 +156,7 @@ impl Table {
         match parent {
             Parent::Kernel => {}
             Parent::Process(parent) => {
-                waiter = self.get(parent).and_then(|parent| parent.waiter.take());
+                waiter = self.get(parent).and_then(|parent| parent.in_wait.take());
             }
             Parent::Gone => drop(self.remove(id)),
         }
@@ -191,7 +199,7 @@ mod tests {
     use super::*;
 
     fn record(parent: Parent) -> Record {
-        Record { parent, program: "test", waiter: None, space: None, status: None }
+        Record::new(parent, "test", None)
     }
 
     fn insert(table: &mut Table, parent: Parent) -> ProcessId {

@@ -9,8 +9,8 @@ use crate::address_space::SpaceError;
 use crate::process::{self, ExitStatus, ProcessError, WaitError};
 use crate::process_id::ProcessId;
 use crate::program;
-use crate::thread;
 use crate::user_memory::{UserSlice, copy_from_user, copy_to_user};
+use crate::{thread, watchdog};
 use core::mem::MaybeUninit;
 use m0_boot::{clock, pit, print};
 use m1_memory::layout;
@@ -51,6 +51,8 @@ pub(super) fn write(frame: &SyscallFrame) -> Answer {
             print_bytes(&piece[..whole]);
         }
         written += whole as u64;
+        // A long text takes long; others are waiting.
+        watchdog::end_if_out_of_time(frame.rip);
     }
     Ok(written)
 }

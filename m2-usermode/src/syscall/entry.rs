@@ -40,6 +40,24 @@ use x86_64::registers::rflags::RFlags;
 /// IA32_STAR: selector bases for SYSCALL and SYSRET.
 const IA32_STAR: u32 = 0xc000_0081;
 
+/// What goes into it: SYSCALL loads CS from bits 47:32 and SS 8 above that; SYSRET
+/// SS 8 above bits 63:48 and CS 16 above them, both with ring 3.
+const STAR: u64 = (gdt::KERNEL_DATA.0 as u64) << 48 | (gdt::KERNEL_CODE.0 as u64) << 32;
+const _: () = assert!(STAR == 0x0010_0008_0000_0000);
+const _: () = assert!(gdt::KERNEL_DATA.0 == gdt::KERNEL_CODE.0 + 8);
+const _: () = assert!(gdt::USER_DATA.0 == (gdt::KERNEL_DATA.0 + 8) | 3);
+const _: () = assert!(gdt::USER_CODE.0 == (gdt::KERNEL_DATA.0 + 16) | 3);
+
+/// The flags that SYSCALL clears: no interrupt while the stack is the program's, no
+/// single step into the kernel, the direction that the ABI asks for, no open user
+/// half (AC, with SMAP), no IRETQ that would be a task switch (NT).
+const FLAG_MASK: RFlags = RFlags::INTERRUPT_FLAG
+    .union(RFlags::TRAP_FLAG)
+    .union(RFlags::DIRECTION_FLAG)
+    .union(RFlags::ALIGNMENT_CHECK)
+    .union(RFlags::NESTED_TASK);
+const _: () = assert!(FLAG_MASK.bits() == 1 << 9 | 1 << 8 | 1 << 10 | 1 << 18 | 1 << 14);
+
 /// The caller's registers; see the module's picture.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -76,19 +94,13 @@ static PER_CPU: PerCpuCell = PerCpuCell(UnsafeCell::new(PerCpu { kernel_rsp: 0, 
 
 /// Makes SYSCALL arrive here. GDT and IDT are the kernel's own already.
 pub fn init() {
-    let star = u64::from(gdt::KERNEL_DATA.0) << 48 | u64::from(gdt::KERNEL_CODE.0) << 32;
-    let mask = RFlags::INTERRUPT_FLAG
-        | RFlags::TRAP_FLAG
-        | RFlags::DIRECTION_FLAG
-        | RFlags::ALIGNMENT_CHECK
-        | RFlags::NESTED_TASK;
     KernelGsBase::write(VirtAddr::from_ptr(PER_CPU.0.get()));
     LStar::write(VirtAddr::from_ptr(syscall_entry as *const ()));
-    SFMask::write(mask);
+    SFMask::write(FLAG_MASK);
     // SAFETY: the selectors are in the order that STAR implies (`gdt`), and the
     // entry point is in place before SCE makes the instruction valid.
     unsafe {
-        Msr::new(IA32_STAR).write(star);
+        Msr::new(IA32_STAR).write(STAR);
         Efer::update(|efer| efer.insert(EferFlags::SYSTEM_CALL_EXTENSIONS));
     }
     user_memory::init();

@@ -45,7 +45,7 @@ pub(crate) fn dispatch(frame: &mut SyscallFrame) {
     process::count_call();
     match attention::bits() {
         0 => perform(frame),
-        bits => dispatch_slowly(frame, bits),
+        _ => dispatch_slowly(frame),
     }
 }
 
@@ -58,11 +58,9 @@ fn perform(frame: &mut SyscallFrame) {
 }
 
 #[cold]
-fn dispatch_slowly(frame: &mut SyscallFrame, bits: u64) {
-    if bits & attention::OUT_OF_TIME != 0 {
-        watchdog::end_if_out_of_time(frame.rip);
-    }
-    if bits & attention::TRACE != 0 {
+fn dispatch_slowly(frame: &mut SyscallFrame) {
+    watchdog::end_if_out_of_time(frame.rip);
+    if attention::bits() & attention::TRACE != 0 {
         trace::serve(frame);
     } else {
         perform(frame);

@@ -22,13 +22,14 @@ use x86_64::structures::paging::PhysFrame;
 static RUNNING: AtomicPtr<Context> = AtomicPtr::new(ptr::null_mut());
 
 /// What a thread runs on.
+#[repr(C)]
 pub(super) struct Context {
     /// The stack pointer while another thread runs.
     saved_rsp: u64,
     /// Where traps and system calls from ring 3 arrive.
     stack_top: VirtAddr,
     root: PhysFrame,
-    /// For threads that carry a process.
+    /// For threads that carry a process: the only ones that enter ring 3.
     user: Option<Box<UserState>>,
     process: Option<ProcessId>,
     pub id: ThreadId,
@@ -127,6 +128,11 @@ pub(super) fn start(first: &Handle) {
     RUNNING.store(first.pointer(), Relaxed);
 }
 
+/// Whether there is a first thread.
+pub(super) fn is_started() -> bool {
+    running().is_some()
+}
+
 /// The running thread. Takes no lock.
 pub(super) fn current() -> ThreadId {
     // SAFETY: the running thread's context lives as long as the thread.
@@ -204,12 +210,12 @@ unsafe fn arrange(previous: *mut Context, next: *mut Context, now: u64) {
     // SAFETY: both contexts are valid (caller's contract). The kernel's half is
     // the same in all page tables.
     unsafe {
-        gdt::set_kernel_stack((*next).stack_top);
-        syscall::entry::set_kernel_stack((*next).stack_top);
         if (*previous).root != (*next).root {
             Cr3::write((*next).root, Cr3Flags::empty());
         }
         if let Some(user) = &(*next).user {
+            gdt::set_kernel_stack((*next).stack_top);
+            syscall::entry::set_kernel_stack((*next).stack_top);
             user.restore();
         }
     }

@@ -13,6 +13,9 @@ pub struct ThreadId(u64);
 const PLACE_BITS: u32 = 16;
 
 impl ThreadId {
+    /// Nobody's. All bits zero, as is a table of entries that nobody uses: such a
+    /// table takes no room in the kernel's file.
+    pub(super) const NOBODY: Self = Self(0);
     /// The first thread.
     pub(super) const BOOT: Self = Self::new(0, Place::FIRST);
     /// Numbers are below this.

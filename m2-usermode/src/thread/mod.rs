@@ -29,6 +29,8 @@ mod id;
 mod scheduler;
 mod state;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use context::{current_process, current_stack_top};
 pub use id::ThreadId;
@@ -44,7 +46,7 @@ use m0_boot::pit;
 use m1_memory::stack::{KernelStack, StackError};
 use scheduler::{Full, Next, NoSuchThread, Scheduler};
 use shared::exit::{self, Reason};
-use spin::{Mutex, Once};
+use spin::{Mutex, MutexGuard, Once};
 use state::Wake;
 use x86_64::instructions::interrupts;
 use x86_64::structures::paging::PhysFrame;
@@ -56,6 +58,8 @@ pub type Body = fn(u64) -> u64;
 const PLACES: usize = 1024;
 /// Threads at once, ended ones that nobody has joined included.
 pub const MAX_THREADS: usize = PLACES - 1;
+
+type Guard = MutexGuard<'static, Scheduler<Handle, PLACES>>;
 
 static SCHEDULER: Mutex<Scheduler<Handle, PLACES>> = Mutex::new(Scheduler::new());
 
@@ -126,7 +130,7 @@ pub fn init(root: PhysFrame) {
     let boot = Handle::boot(root).unwrap_or_else(|error| panic!("{error}"));
     KERNEL_ROOT.call_once(|| root);
     context::start(&boot);
-    SCHEDULER.lock().start("boot", boot, pit::ticks());
+    lock().start("boot", boot, pit::ticks());
     SLICE_START.store(pit::ticks(), Relaxed);
 }
 
@@ -135,6 +139,9 @@ pub fn init(root: PhysFrame) {
 ///
 /// # Errors
 /// See [`SpawnError`]; everything taken so far is given back.
+///
+/// # Panics
+/// Before [`init`].
 pub fn spawn(
     name: &'static str,
     root: PhysFrame,
@@ -149,6 +156,9 @@ pub fn spawn(
 ///
 /// # Errors
 /// See [`SpawnError`]; everything taken so far is given back.
+///
+/// # Panics
+/// Before [`init`].
 pub fn spawn_user(
     name: &'static str,
     root: PhysFrame,
@@ -166,10 +176,11 @@ fn start(
     body: Body,
     argument: u64,
 ) -> Result<ThreadId, SpawnError> {
+    assert!(context::is_started(), "thread::init has not been called");
     let stack = KernelStack::named(name).map_err(SpawnError::Stack)?;
     let handle = Handle::new(stack, root, process, body, argument).map_err(SpawnError::Memory)?;
     let context = handle.pointer();
-    let outcome = SCHEDULER.lock().spawn(name, handle);
+    let outcome = lock().spawn(name, handle);
     match outcome {
         Ok(id) => {
             // SAFETY: the thread exists and has not run yet.
@@ -188,19 +199,34 @@ pub fn current() -> ThreadId {
 
 /// A thread's state, if it exists.
 pub fn state(id: ThreadId) -> Option<State> {
-    SCHEDULER.lock().state(id)
+    lock().state(id)
 }
 
 /// Lets the other ready threads run first. Returns at once if there are none.
 pub fn yield_now() {
     let now = pit::ticks();
-    let mut scheduler = SCHEDULER.lock();
-    match scheduler.yield_now(now).map(Handle::pointer) {
-        Some(next) => {
-            drop(scheduler);
-            // SAFETY: the scheduler gave out a thread that was ready.
-            unsafe { context::switch_to(next, now) };
-        }
+    let scheduler = lock();
+    if scheduler.knows(now) {
+        give_way(scheduler, now);
+    } else {
+        give_way_after_tick(scheduler, now);
+    }
+}
+
+/// Apart, so that the way without a tick calls nothing but the switch.
+#[cold]
+fn give_way_after_tick(mut scheduler: Guard, now: u64) {
+    scheduler.advance(now);
+    give_way(scheduler, now);
+}
+
+#[inline(always)]
+fn give_way(mut scheduler: Guard, now: u64) {
+    let next = scheduler.yield_now().map(Handle::pointer);
+    drop(scheduler);
+    match next {
+        // SAFETY: the scheduler gave out a thread that was ready.
+        Some(next) => unsafe { context::switch_to(next, now) },
         None => SLICE_START.store(now, Relaxed),
     }
 }
@@ -209,7 +235,7 @@ pub fn yield_now() {
 /// for a duration add one.
 pub fn sleep(ticks: u64) {
     let now = pit::ticks();
-    let asleep = SCHEDULER.lock().sleep(now, now.saturating_add(ticks));
+    let asleep = lock().sleep(now, now.saturating_add(ticks));
     if asleep {
         // Nothing but its time wakes a sleeper.
         let _ = wait();
@@ -222,7 +248,7 @@ pub fn sleep(ticks: u64) {
 /// # Errors
 /// [`Deadlock`]: nobody is left who could.
 pub fn park() -> Result<(), Deadlock> {
-    let parked = SCHEDULER.lock().park(pit::ticks());
+    let parked = lock().park(pit::ticks());
     match parked.then(wait) {
         Some(Wake::Deadlock) => Err(Deadlock),
         _ => Ok(()),
@@ -232,7 +258,7 @@ pub fn park() -> Result<(), Deadlock> {
 /// Makes `id` return from [`park`]: the one it is in, or else its next one.
 /// Nothing happens if the thread has ended.
 pub fn unpark(id: ThreadId) {
-    SCHEDULER.lock().unpark(id);
+    lock().unpark(id);
 }
 
 /// Waits until `id` ends and returns its result. All that wait at that time get
@@ -241,7 +267,7 @@ pub fn unpark(id: ThreadId) {
 /// # Errors
 /// See [`JoinError`].
 pub fn join(id: ThreadId) -> Result<u64, JoinError> {
-    let outcome = SCHEDULER.lock().join(pit::ticks(), id);
+    let outcome = lock().join(pit::ticks(), id);
     match outcome {
         Ok(Some(result)) => Ok(result),
         Ok(None) => match wait() {
@@ -254,16 +280,16 @@ pub fn join(id: ThreadId) -> Result<u64, JoinError> {
 
 /// Nobody will join `id`: it is forgotten as soon as it has ended.
 pub fn detach(id: ThreadId) {
-    SCHEDULER.lock().detach(id);
+    lock().detach(id);
 }
 
 /// Ends the running thread. Its stack is freed by whoever runs next.
 pub fn end(result: u64) -> ! {
-    let ended = SCHEDULER.lock().end(pit::ticks(), result);
+    let ended = lock().end(pit::ticks(), result);
     let Some(ended) = ended else { unreachable!("a running thread has a context") };
     loop {
         let now = pit::ticks();
-        let mut scheduler = SCHEDULER.lock();
+        let mut scheduler = lock();
         match scheduler.next(now) {
             Next::Switch(next) => {
                 let next = next.pointer();
@@ -304,7 +330,7 @@ pub fn tick() -> u64 {
 
 /// Figures about all threads.
 pub fn statistics() -> Statistics {
-    let mut scheduler = SCHEDULER.lock();
+    let mut scheduler = lock();
     scheduler.advance(pit::ticks());
     scheduler.statistics()
 }
@@ -312,13 +338,13 @@ pub fn statistics() -> Statistics {
 /// Calls `visit` for every thread. It may do what it likes: threads that are
 /// started or end meanwhile may or may not be visited.
 pub fn for_each(mut visit: impl FnMut(&Info)) {
-    SCHEDULER.lock().advance(pit::ticks());
+    lock().advance(pit::ticks());
     let mut from = Place::FIRST;
     loop {
-        let found = SCHEDULER.lock().entry_from(from).map(|(place, entry)| {
+        let found = lock().entry_from(from).map(|(place, entry, state)| {
             let (id, name) = (entry.id, entry.name.unwrap_or_default());
             let process = entry.payload.as_ref().and_then(Handle::process);
-            let (state, switches, ticks) = (entry.state, entry.switches, entry.ticks);
+            let (switches, ticks) = (entry.switches, entry.ticks);
             (place, Info { id, name, state, process, switches, ticks })
         });
         let Some((place, info)) = found else { return };
@@ -327,18 +353,31 @@ pub fn for_each(mut visit: impl FnMut(&Info)) {
     }
 }
 
+/// The scheduler, for a moment.
+///
+/// # Panics
+/// If it is in use, which is a mistake: waiting would be in vain on one CPU, as
+/// whoever uses it was interrupted by the caller.
+#[inline(always)]
+fn lock() -> Guard {
+    match SCHEDULER.try_lock() {
+        Some(scheduler) => scheduler,
+        None => panic!("the scheduler was called by what interrupted it"),
+    }
+}
+
 /// Runs others while the running thread is blocked; says why it runs again.
 fn wait() -> Wake {
     loop {
         let now = pit::ticks();
-        let mut scheduler = SCHEDULER.lock();
+        let mut scheduler = lock();
         match scheduler.next(now) {
             Next::Switch(next) => {
                 let next = next.pointer();
                 drop(scheduler);
                 // SAFETY: the scheduler gave out a thread that was ready.
                 unsafe { context::switch_to(next, now) };
-                return SCHEDULER.lock().take_wake();
+                return lock().take_wake();
             }
             Next::Stay => {
                 SLICE_START.store(now, Relaxed);

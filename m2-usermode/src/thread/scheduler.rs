@@ -4,6 +4,9 @@
 //! one place: on the CPU, in the ready queue, among the sleepers, among the
 //! joiners of another, parked, or ended. `T` is what a thread runs on; the
 //! scheduler only hands it out. All times are ticks, and come from outside.
+//!
+//! An entry does not tell running from ready, which would have to be noted in
+//! two entries at every switch: a thread that is ready and on the CPU runs.
 
 use super::id::{Place, ThreadId};
 use super::state::{State, Statistics, Wake};
@@ -24,9 +27,10 @@ pub(super) struct Scheduler<T, const PLACES: usize> {
     started: u64,
     /// The last time that was heard of.
     now: u64,
-    switches: u64,
-    ticks: u64,
     idle_ticks: u64,
+    /// Of threads that are forgotten.
+    past_switches: u64,
+    past_ticks: u64,
 }
 
 /// There is room for no more threads.
@@ -62,9 +66,9 @@ impl<T, const PLACES: usize> Scheduler<T, PLACES> {
             threads: 0,
             started: 0,
             now: 0,
-            switches: 0,
-            ticks: 0,
             idle_ticks: 0,
+            past_switches: 0,
+            past_ticks: 0,
         }
     }
 
@@ -74,13 +78,8 @@ impl<T, const PLACES: usize> Scheduler<T, PLACES> {
         self.fresh = Place::FIRST.0 + 1;
         self.threads = 1;
         self.running = Place::FIRST;
-        *self.table.at(Place::FIRST) = Entry {
-            used: true,
-            state: State::Running,
-            payload: Some(payload),
-            name: Some(name),
-            ..Entry::UNUSED
-        };
+        *self.table.at(Place::FIRST) =
+            Entry { id: ThreadId::BOOT, payload: Some(payload), name: Some(name), ..Entry::UNUSED };
     }
 
     /// Adds a thread at the end of the ready queue.
@@ -97,20 +96,22 @@ impl<T, const PLACES: usize> Scheduler<T, PLACES> {
         self.started = number;
         self.threads += 1;
         *self.table.at(place) =
-            Entry { id, used: true, payload: Some(payload), name: Some(name), ..Entry::UNUSED };
+            Entry { id, payload: Some(payload), name: Some(name), ..Entry::UNUSED };
         self.table.push_back(&mut self.ready, place);
         Ok(id)
+    }
+
+    /// Whether [`Self::advance`] has heard of this time.
+    #[inline(always)]
+    pub fn knows(&self, now: u64) -> bool {
+        now == self.now
     }
 
     /// Puts the running thread behind the ready ones and takes the first of them.
     /// None, and no change, if there is none.
     #[inline(always)]
-    pub fn yield_now(&mut self, now: u64) -> Option<&T> {
-        self.advance(now);
-        let next = self.table.pop_front(&mut self.ready)?;
-        let previous = self.running;
-        self.table.at(previous).state = State::Ready;
-        self.table.push_back(&mut self.ready, previous);
+    pub fn yield_now(&mut self) -> Option<&T> {
+        let next = self.table.rotate(&mut self.ready, self.running)?;
         self.switch_to(next)
     }
 
@@ -208,7 +209,6 @@ impl<T, const PLACES: usize> Scheduler<T, PLACES> {
             return if self.sleepers.is_empty() { Next::Nobody } else { Next::Idle };
         };
         if next == self.running {
-            self.table.at(next).state = State::Running;
             return Next::Stay;
         }
         match self.switch_to(next) {
@@ -233,7 +233,7 @@ impl<T, const PLACES: usize> Scheduler<T, PLACES> {
         for place in (Place::FIRST.0..self.fresh).map(Place) {
             let entry = self.table.peek(place);
             let candidate = match entry.state {
-                _ if !entry.used => continue,
+                _ if !entry.is_used() => continue,
                 State::Parked => (true, entry.id),
                 State::Waiting(_) => (false, entry.id),
                 _ => continue,
@@ -249,42 +249,55 @@ impl<T, const PLACES: usize> Scheduler<T, PLACES> {
     /// The thread on the CPU, blocked, goes on without what it waited for.
     pub fn stop_waiting(&mut self) {
         self.give_up(self.running);
-        self.table.at(self.running).state = State::Running;
+        self.table.at(self.running).state = State::Ready;
     }
 
     /// What a thread is doing, if it exists.
-    pub fn state(&mut self, id: ThreadId) -> Option<State> {
-        self.table.find(id).map(|entry| entry.state)
+    pub fn state(&self, id: ThreadId) -> Option<State> {
+        let entry = self.table.peek(id.place());
+        (entry.id == id && entry.is_used()).then(|| self.state_of(id.place()))
+    }
+
+    fn state_of(&self, place: Place) -> State {
+        match self.table.peek(place).state {
+            State::Ready if place == self.running => State::Running,
+            state => state,
+        }
     }
 
     /// Figures about all threads.
     pub fn statistics(&self) -> Statistics {
-        let &Self { threads, started, switches, ticks, idle_ticks, .. } = self;
-        Statistics { threads, started, switches, ticks, idle_ticks }
-    }
-
-    /// The used entry at the first place from `from` on, with its place.
-    pub fn entry_from(&self, from: Place) -> Option<(Place, &Entry<T>)> {
-        let places = (from.0..self.fresh).map(Place);
-        places.map(|place| (place, self.table.peek(place))).find(|(_, entry)| entry.used)
-    }
-
-    /// Hears the time. Between two ticks there is nothing to do.
-    #[inline(always)]
-    pub fn advance(&mut self, now: u64) {
-        if now != self.now {
-            self.ticked(now);
+        let &Self { threads, started, past_switches, past_ticks, idle_ticks, .. } = self;
+        let past =
+            Statistics { threads, started, switches: past_switches, ticks: past_ticks, idle_ticks };
+        let mut sum = past;
+        let mut from = Place::FIRST;
+        while let Some((place, entry, _)) = self.entry_from(from) {
+            sum.switches += entry.switches;
+            sum.ticks += entry.ticks;
+            from = place.next();
         }
+        sum
     }
 
-    #[cold]
-    fn ticked(&mut self, now: u64) {
+    /// The first thread at `from` or behind: its place, entry and state.
+    pub fn entry_from(&self, from: Place) -> Option<(Place, &Entry<T>, State)> {
+        let mut places = (from.0..self.fresh).map(Place);
+        let place = places.find(|&place| self.table.peek(place).is_used())?;
+        Some((place, self.table.peek(place), self.state_of(place)))
+    }
+
+    /// Hears the time: the thread on the CPU ran until now, and sleepers whose
+    /// time has come are ready. Between two ticks there is nothing to do.
+    pub fn advance(&mut self, now: u64) {
         let elapsed = now.saturating_sub(self.now);
+        if elapsed == 0 {
+            return;
+        }
         self.now = now;
         let entry = self.table.at(self.running);
-        if entry.state == State::Running {
+        if entry.is_used() && entry.state == State::Ready {
             entry.ticks += elapsed;
-            self.ticks += elapsed;
         } else {
             self.idle_ticks += elapsed;
         }
@@ -299,9 +312,7 @@ impl<T, const PLACES: usize> Scheduler<T, PLACES> {
     #[inline(always)]
     fn switch_to(&mut self, next: Place) -> Option<&T> {
         self.running = next;
-        self.switches += 1;
         let entry = self.table.at(next);
-        entry.state = State::Running;
         entry.switches += 1;
         entry.payload.as_ref()
     }
@@ -341,7 +352,43 @@ impl<T, const PLACES: usize> Scheduler<T, PLACES> {
     /// Gives an ended thread's place back.
     fn forget(&mut self, place: Place) {
         self.threads -= 1;
+        self.past_switches += self.table.at(place).switches;
+        self.past_ticks += self.table.at(place).ticks;
         *self.table.at(place) = Entry::UNUSED;
         self.table.push_back(&mut self.free, place);
+    }
+}
+
+#[cfg(test)]
+impl<T, const PLACES: usize> Scheduler<T, PLACES> {
+    /// Every place is in exactly one list, or on the CPU, parked, ended or fresh;
+    /// and each list holds what it should, up to its last.
+    pub fn check_places(&self) {
+        let mut found = [0; PLACES];
+        let mut walk = |list: List, what: &str, wanted: &dyn Fn(&Entry<T>) -> bool| {
+            for place in self.table.places(list) {
+                found[usize::from(place.0)] += 1;
+                assert!(wanted(self.table.peek(place)), "{place:?} is no {what}");
+            }
+        };
+        walk(self.free, "free place", &|entry| !entry.is_used());
+        walk(self.ready, "ready thread", &|entry| entry.is_used() && entry.state == State::Ready);
+        walk(self.sleepers, "sleeper", &|entry| matches!(entry.state, State::Sleeping { .. }));
+        for place in (Place::FIRST.0..self.fresh).map(Place) {
+            let entry = self.table.peek(place);
+            let joins = State::Waiting(entry.id);
+            walk(entry.joiners, "joiner", &|joiner| joiner.state == joins);
+        }
+        for place in (Place::FIRST.0..self.fresh).map(Place) {
+            let entry = self.table.peek(place);
+            let (state, times) = (entry.state, found[usize::from(place.0)]);
+            let right = match state {
+                State::Parked | State::Ended(_) => times == 0,
+                // In the queue only if it was woken while the CPU idled on its stack.
+                State::Ready if place == self.running && entry.is_used() => times <= 1,
+                _ => times == 1,
+            };
+            assert!(right, "{place:?}, {state:?}, is in {times} lists");
+        }
     }
 }

@@ -9,9 +9,8 @@ use super::state::{State, Wake};
 
 /// What the scheduler knows of one thread. Zero bytes are an unused entry.
 pub(super) struct Entry<T> {
+    /// Nobody's if the entry is not used.
     pub id: ThreadId,
-    /// A thread has this entry.
-    pub used: bool,
     pub state: State,
     /// What the thread runs on; None from its end on.
     pub payload: Option<T>,
@@ -32,8 +31,7 @@ pub(super) struct Entry<T> {
 
 impl<T> Entry<T> {
     pub const UNUSED: Self = Self {
-        id: ThreadId::BOOT,
-        used: false,
+        id: ThreadId::NOBODY,
         state: State::Ready,
         payload: None,
         name: None,
@@ -45,6 +43,11 @@ impl<T> Entry<T> {
         switches: 0,
         ticks: 0,
     };
+
+    /// Whether a thread has this entry.
+    pub fn is_used(&self) -> bool {
+        self.id != ThreadId::NOBODY
+    }
 }
 
 /// A list of threads.
@@ -88,10 +91,24 @@ impl<T, const PLACES: usize> Table<T, PLACES> {
     /// The thread's entry, if there is such a thread.
     pub fn find(&mut self, id: ThreadId) -> Option<&mut Entry<T>> {
         let entry = self.at(id.place());
-        (entry.id == id && entry.used).then_some(entry)
+        (entry.id == id && entry.is_used()).then_some(entry)
     }
 
+    /// Puts `place` at the end of a list and takes the first out. None, and no
+    /// change, if the list is empty.
     #[inline(always)]
+    pub fn rotate(&mut self, list: &mut List, place: Place) -> Option<Place> {
+        let first = list.first;
+        if first.is_none() {
+            return None;
+        }
+        self.at(place).next = Place::NONE;
+        self.at(list.last).next = place;
+        list.last = place;
+        list.first = self.at(first).next;
+        Some(first)
+    }
+
     pub fn push_back(&mut self, list: &mut List, place: Place) {
         self.at(place).next = Place::NONE;
         if list.is_empty() {
@@ -102,7 +119,6 @@ impl<T, const PLACES: usize> Table<T, PLACES> {
         list.last = place;
     }
 
-    #[inline(always)]
     pub fn pop_front(&mut self, list: &mut List) -> Option<Place> {
         let place = list.first;
         if place.is_none() {
@@ -152,5 +168,21 @@ impl<T, const PLACES: usize> Table<T, PLACES> {
             list.last = before;
         }
         true
+    }
+}
+
+#[cfg(test)]
+impl<T, const PLACES: usize> Table<T, PLACES> {
+    /// What is in a list, first to last.
+    pub fn places(&self, list: List) -> Vec<Place> {
+        let mut places = Vec::new();
+        let mut place = list.first;
+        while !place.is_none() {
+            places.push(place);
+            assert!(places.len() <= PLACES, "a list runs in circles");
+            place = self.peek(place).next;
+        }
+        assert!(list.is_empty() || places.last() == Some(&list.last), "a wrong end");
+        places
     }
 }

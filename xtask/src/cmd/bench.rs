@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: counts the instructions of memory management and
-//! compares them with their budgets.
+//! `cargo xtask bench`: counts the instructions of memory management and threads,
+//! and compares them with their budgets.
 
 use crate::{
     build::{Builder, Profile},
@@ -18,7 +18,7 @@ use crate::{
 use anyhow::Result;
 use std::process::ExitCode;
 
-/// Counts the instructions of memory management, and compares with the budgets.
+/// Counts the instructions of memory management and threads, and compares with the budgets.
 ///
 /// Instructions are counted in QEMU, so the figures are the same on every
 /// machine. The exit status is 1 if a figure is over its budget in
@@ -42,10 +42,12 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let toolchain = Toolchain::prepare(choice, &workspace)?;
     let builder = Builder { workspace: &workspace, toolchain: &toolchain };
     let loader = builder.loader_pvh()?;
-    let ours = builder.kernel(measure::PACKAGE, Profile::Release)?;
+    let memory = builder.kernel(measure::PACKAGE, Profile::Release)?;
+    let user = builder.bench_user()?;
     let peers = args.compare.then(|| builder.bench_peers()).transpose()?;
-    let mut figures =
-        ui::step("counting instructions", || measure::run(&workspace, &ours, &loader))?;
+    let mut figures = ui::step("counting instructions", || {
+        measure::run_ours(&workspace, [&memory, &user], &loader)
+    })?;
     let broken = budgets.broken(&figures)?.len();
     if let Some(peers) = peers {
         figures.extend(ui::step("counting the peers' instructions", || {

@@ -31,7 +31,9 @@ use std::{
 
 /// The package that measures.
 pub const PACKAGE: &str = "bench";
-/// Its second kernel.
+/// Its kernel on M2.
+pub const USER: &str = "bench-user";
+/// Its kernel of peers.
 pub const PEERS: &str = "bench-peers";
 
 /// The model that budgets are read on: the fastest way to clear a page differs
@@ -61,6 +63,18 @@ pub fn trial(kernel: &Path, loader: &Path) -> Result<Trial> {
 /// How long such a boot may take.
 pub fn limits() -> Limits {
     Limits { time: Some(host::scaled(TIME_LIMIT)), interactive: false }
+}
+
+/// Boots both of our kernels, and collects what they measured.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_ours(workspace: &Workspace, kernels: [&Path; 2], loader: &Path) -> Result<Figures> {
+    let mut figures = Figures::default();
+    for kernel in kernels {
+        figures.extend(run(workspace, kernel, loader)?);
+    }
+    Ok(figures)
 }
 
 /// Boots one of the bench's kernels, and collects what it measured.

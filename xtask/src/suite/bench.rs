@@ -27,6 +27,8 @@ pub enum Need {
     LoaderUefi,
     /// The kernel of a package.
     Kernel(String),
+    /// The bench's kernel on M2.
+    BenchUser,
     /// The in-guest test kernel of a package.
     GuestTest(String),
     /// The test programs of all packages, for the host.
@@ -41,6 +43,7 @@ impl fmt::Display for Need {
             Self::LoaderPvh => f.write_str("loader-pvh"),
             Self::LoaderUefi => f.write_str("loader-uefi"),
             Self::Kernel(package) => write!(f, "the kernel {package}"),
+            Self::BenchUser => f.write_str("the kernel bench-user"),
             Self::GuestTest(package) => write!(f, "the test kernel of {package}"),
             Self::HostTests => f.write_str("the host tests"),
         }
@@ -111,6 +114,7 @@ impl<'a> Bench<'a> {
             Need::LoaderPvh => builder.loader_pvh(),
             Need::LoaderUefi => builder.loader_uefi(),
             Need::Kernel(package) => builder.kernel(package, Profile::Release),
+            Need::BenchUser => builder.bench_user(),
             Need::GuestTest(package) => builder.guest_test(package),
             Need::HostTests | Need::Emulator | Need::Firmware => {
                 self.host_tests = host_tests(self.workspace)?;

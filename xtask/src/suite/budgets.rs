@@ -14,6 +14,7 @@ use crate::{
 use anyhow::{Result, anyhow, ensure};
 use std::{
     io::sink,
+    path::Path,
     sync::{Arc, OnceLock},
 };
 
@@ -25,7 +26,10 @@ type Shared = Arc<OnceLock<Result<Figures, String>>>;
 pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
     let budgets = Budgets::read(&measure::budgets_file(workspace))?;
     let shared = Shared::default();
-    let needs = || vec![Need::Emulator, Need::LoaderPvh, Need::Kernel(measure::PACKAGE.to_owned())];
+    let needs = || {
+        let memory = Need::Kernel(measure::PACKAGE.to_owned());
+        vec![Need::Emulator, Need::LoaderPvh, memory, Need::BenchUser]
+    };
     // Runs side by side with the first group's, which makes the shared run.
     let first = Arc::clone(&shared);
     let reproducible = Test::new("bench/reproducible", needs(), move |bench| {
@@ -50,13 +54,20 @@ pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
 }
 
 fn run(bench: &Bench) -> Result<Figures> {
-    let kernel = bench.kernel(measure::PACKAGE)?;
-    measure::run(bench.workspace, kernel, bench.file(&Need::LoaderPvh)?)
+    measure::run_ours(bench.workspace, kernels(bench)?, bench.file(&Need::LoaderPvh)?)
 }
 
-/// On a machine whose counter counts time, the kernel measures nothing.
+/// Both of our kernels.
+fn kernels<'b>(bench: &'b Bench) -> Result<[&'b Path; 2]> {
+    Ok([bench.kernel(measure::PACKAGE)?, bench.file(&Need::BenchUser)?])
+}
+
+/// On a machine whose counter counts time, no kernel measures anything.
 fn counts_nothing_but_instructions(bench: &Bench) -> Result<()> {
-    let kernel = bench.kernel(measure::PACKAGE)?;
+    kernels(bench)?.into_iter().try_for_each(|kernel| refuses_to_count(kernel, bench))
+}
+
+fn refuses_to_count(kernel: &Path, bench: &Bench) -> Result<()> {
     let mut trial = measure::trial(kernel, bench.file(&Need::LoaderPvh)?)?;
     trial.launch.counts_instructions = false;
     let outcome = trial.run(&measure::limits(), &mut sink())?;
