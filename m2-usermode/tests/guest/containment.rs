@@ -5,7 +5,6 @@ use crate::memory;
 use core::fmt;
 use m0_boot::vector::Vector;
 use m1_memory::frames;
-use m2_usermode::address_space::AddressSpace;
 use m2_usermode::gdt::USER_CODE;
 use m2_usermode::process::{ExitStatus, Outcome, Process};
 use m2_usermode::program::{HELLO, HELLO_EXIT_CODE, Program};
@@ -107,24 +106,22 @@ impl fmt::Display for Expected {
 
 /// Runs `program` as the case `name`, and the reference program after it.
 pub fn contain(name: &str, program: &Program, expected: Expected) {
-    contain_with(name, program, |_| 0, |_| expected);
+    contain_in(name, program, |_| (0, expected));
 }
 
-/// [`contain`], with an argument for the program and an outcome that depends on
-/// it.
-pub fn contain_with(
+/// [`contain`], after `prepare` has done something to the process; it returns the
+/// program's argument and how it must end.
+pub fn contain_in(
     name: &str,
     program: &Program,
-    argument: impl FnOnce(&AddressSpace) -> u64,
-    expected: impl FnOnce(u64) -> Expected,
+    prepare: impl FnOnce(&mut Process) -> (u64, Expected),
 ) {
     // The first process makes page tables for kernel stacks and heap, which stay.
     run(&HELLO, 0);
     let before = frames::statistics().used;
-    let process = Process::new(program, memory()).unwrap_or_else(|error| panic!("{error}"));
-    let argument = argument(process.space());
-    let status = finish(process, argument).status;
-    ended(name, status, expected(argument));
+    let mut process = Process::new(program, memory()).unwrap_or_else(|error| panic!("{error}"));
+    let (argument, expected) = prepare(&mut process);
+    ended(name, finish(process, argument).status, expected);
     kernel_is_well(before);
 }
 

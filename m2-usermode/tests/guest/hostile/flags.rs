@@ -39,6 +39,19 @@ programs! {
 }
 
 programs! {
+    exit 1;
+    /// QEMU 7.2 does not check alignment.
+    ALIGNMENT_CHECK =
+        "pushfq", "or dword ptr [rsp], 0x40000", "popfq", "mov eax, [rsp - 7]";
+    /// With AC set, SMAP is open to whatever the kernel does for the program.
+    ALIGNMENT_AND_CALL =
+        "pushfq", "or dword ptr [rsp], 0x40000", "popfq",
+        "mov eax, 1", "mov edi, 3", "mov rsi, rsp", "sub rsi, 64", "mov edx, 64", "syscall",
+        "mov edi, 2", "cmp rax, 64", "jne 2f",
+        "pushfq", "pop rax", "mov edi, 3", "test eax, 0x40000", "je 2f";
+}
+
+programs! {
     exit 0;
     /// A clear IF cannot be reached by POPFQ: it stays on.
     CLEAR_INTERRUPT_FLAG =
@@ -74,6 +87,9 @@ cases! {
     "single-step-behind-mov-ss-into-gate" STEP_BEHIND_MOV_SS_INT3 =>
         Expected::Fault(Vector::BREAKPOINT, 0);
     "single-step-into-fault" STEP_INTO_FAULT => Expected::UNDEFINED;
+    "unaligned-access" ALIGNMENT_CHECK =>
+        Expected::Either(&Expected::Fault(Vector::ALIGNMENT_CHECK, 0), &Expected::Exit(1));
+    "alignment-check-and-call" ALIGNMENT_AND_CALL => Expected::Exit(1);
     "set-iopl" SET_IOPL => GP;
     "use-port-with-iopl" USE_PORT_WITH_IOPL => GP;
     "return-from-nested-task" RETURN_NESTED => GP;

@@ -3,7 +3,7 @@
 //! The three programs get the address as their argument. The page is there each
 //! time, so the error code says "denied", not "absent".
 
-use crate::containment::{Expected, code, contain_with};
+use crate::containment::{Expected, code, contain_in};
 use crate::memory;
 use crate::programs;
 use alloc::boxed::Box;
@@ -57,7 +57,10 @@ const MIB: u64 = 1 << 20;
 type Target = fn(&AddressSpace) -> u64;
 
 fn denied(name: &str, program: &Program, code: u64, target: Target) {
-    contain_with(name, program, target, |address| Expected::PageFault { code, address });
+    contain_in(name, program, |process| {
+        let address = target(process.space());
+        (address, Expected::PageFault { code, address })
+    });
 }
 
 fn kernel_data() -> u64 {

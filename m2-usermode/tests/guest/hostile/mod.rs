@@ -10,17 +10,23 @@
 //! - [`segments`]: selectors, loaded and jumped through
 //! - [`flags`]: RFLAGS, single steps among them
 //! - [`pointers`]: system calls with arguments that lie
+//! - [`returns`]: SYSRET to where it must not, and the registers of the entry
+//! - [`exhaustion`]: all time, all memory, all processes
+//! - [`fpu`]: x87, SSE and AVX
 //! - [`registers`]: what comes back from a system call
 //!
 //! [`IN_TURN`] runs all of them in one boot: for other CPUs and other loaders.
 
 pub mod addresses;
+pub mod exhaustion;
 pub mod flags;
+pub mod fpu;
 pub mod gates;
 pub mod memory;
 pub mod pointers;
 pub mod privileged;
 pub mod registers;
+pub mod returns;
 pub mod segments;
 
 use shared::cases::Case;
@@ -36,6 +42,9 @@ pub const GROUPS: &[&[Case]] = &[
     flags::CASES,
     pointers::CASES,
     registers::CASES,
+    returns::CASES,
+    fpu::CASES,
+    exhaustion::CASES,
 ];
 
 /// The whole suite in one boot. Each check is named after its program.

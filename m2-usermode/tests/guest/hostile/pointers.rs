@@ -6,7 +6,7 @@ use crate::containment::{Expected, contain, ended, kernel_is_well, run};
 use crate::programs;
 use m1_memory::frames;
 use m1_memory::layout::{DIRECT_MAP, HEAP, IMAGE, STACKS};
-use m2_usermode::address_space::{STACK, USER_END, USER_HEAP, USER_START};
+use m2_usermode::address_space::{CODE, STACK, USER_END, USER_HEAP, USER_START};
 use m2_usermode::program::{HELLO, Program};
 use shared::cases::Case;
 
@@ -45,6 +45,40 @@ programs! {
     WRITE_PART =
         "mov eax, 1", "mov edi, 1", "mov esi, 0x800000", "mov edx, 0x3000", "syscall",
         "mov edi, 1", "cmp rax, -14", "jne 2f";
+    /// `spawn` of a program whose name of 8 bytes is at the argument.
+    SPAWN_FROM =
+        "mov eax, 7", "mov esi, 8", "xor edx, edx", "syscall",
+        "mov edi, 1", "cmp rax, -14", "jne 2f";
+    /// A name of that many bytes.
+    SPAWN_LENGTH =
+        "mov rsi, rdi", "mov eax, 7", "mov edi, 0x800000", "xor edx, edx", "syscall",
+        "mov edi, 1", "cmp rax, -36", "jne 2f";
+    /// Names of no program: none, unknown, too long by the end of a known one, not
+    /// UTF-8, with a null.
+    SPAWN_UNKNOWN =
+        "lea r12, [rip + 4f]", "mov r13d, 5",
+        "3: mov eax, 7", "lea rdi, [r12 + 1]", "movzx esi, byte ptr [r12]", "xor edx, edx", "syscall",
+        "mov edi, 1", "cmp rax, -2", "jne 2f",
+        "add r12, 9", "dec r13d", "jnz 3b", "jmp 5f",
+        "4: .byte 0", ".ascii \"hello   \"", ".byte 8", ".ascii \"no-hello\"",
+        ".byte 6", ".ascii \"hello   \"", ".byte 5", ".ascii \"hell\\377   \"",
+        ".byte 6", ".ascii \"hello\\0  \"",
+        "5:";
+    /// The status of a child cannot go to the argument; the child can be waited for
+    /// again.
+    WAIT_INTO =
+        "mov r12, rdi",
+        "mov eax, 7", "lea rdi, [rip + 3f]", "mov esi, 5", "xor edx, edx", "syscall",
+        "mov rbx, rax", "mov edi, 1", "test rax, rax", "js 2f",
+        "mov eax, 8", "xor edi, edi", "mov rsi, r12", "syscall",
+        "mov edi, 2", "cmp rax, -14", "jne 2f",
+        "mov eax, 8", "mov rdi, rbx", "lea rsi, [rsp - 16]", "mov [rsi], rsi", "syscall",
+        "mov edi, 3", "cmp rax, rbx", "jne 2f",
+        "mov edi, 4", "cmp qword ptr [rsp - 16], 99", "jne 2f",
+        "mov eax, 8", "xor edi, edi", "xor esi, esi", "syscall",
+        "mov edi, 5", "cmp rax, -10", "jne 2f", "jmp 4f",
+        "3: .ascii \"hello\"",
+        "4:";
     /// A stack pointer that leads nowhere, or into the kernel, harms nobody: the
     /// kernel does not use it.
     STACK_POINTER =
@@ -53,7 +87,9 @@ programs! {
         "mov edi, 2", "cmp r12, r13", "jne 2f";
     /// Nor when the timer interrupts the program.
     INTERRUPTED_STACK_POINTER =
-        "mov rsp, rdi", "mov ecx, 30000000", "3: dec ecx", "jnz 3b",
+        "mov rsp, rdi", "mov eax, 4", "syscall", "lea rbx, [rax + 30000000]", // 3 ticks
+        "3: mov ecx, 1000000", "4: dec ecx", "jnz 4b",
+        "mov eax, 4", "syscall", "cmp rax, rbx", "jb 3b",
         "mov r12, rsp", "mov r13, rdi",
         "mov edi, 2", "cmp r12, r13", "jne 2f";
 }
@@ -97,6 +133,12 @@ const LENGTHS: [u64; 7] = [
     0u64.wrapping_sub(STACK.start.as_u64()) + USER_START.as_u64(),
 ];
 
+/// Longer than any program's name.
+const NAME_LENGTHS: [u64; 5] = [33, 0x2000, 1 << 32, 1 << 63, u64::MAX];
+
+/// The program's own, but not to be written to.
+const READ_ONLY: [u64; 3] = [CODE.as_u64(), CODE.as_u64() + 3, CODE.as_u64() + 0xff8];
+
 /// Where a stack pointer can be poisonous.
 const STACK_POINTERS: [u64; 7] = [
     0,
@@ -116,6 +158,16 @@ pub const CASES: &[Case] = &[
     ("write-wrapping-pointers", || each("write-wrapping-pointers", &WRITE_FROM, &WRAPPING)),
     ("write-bad-lengths", || each("write-bad-lengths", &WRITE_LENGTH, &LENGTHS)),
     ("write-part", || contain("write-part", &WRITE_PART, Expected::Exit(0))),
+    ("spawn-bad-pointers", || each("spawn-bad-pointers", &SPAWN_FROM, &POINTERS)),
+    ("spawn-wrapping-pointers", || each("spawn-wrapping-pointers", &SPAWN_FROM, &WRAPPING)),
+    ("spawn-bad-lengths", || each("spawn-bad-lengths", &SPAWN_LENGTH, &NAME_LENGTHS)),
+    ("spawn-unknown", || contain("spawn-unknown", &SPAWN_UNKNOWN, Expected::Exit(0))),
+    ("wait-bad-pointers", || {
+        // Null asks for no status.
+        each("wait-bad-pointers", &WAIT_INTO, &POINTERS[1..]);
+    }),
+    ("wait-wrapping-pointers", || each("wait-wrapping-pointers", &WAIT_INTO, &WRAPPING)),
+    ("wait-into-own-code", || each("wait-into-own-code", &WAIT_INTO, &READ_ONLY)),
     ("call-with-bad-stack", || each("call-with-bad-stack", &STACK_POINTER, &STACK_POINTERS)),
     ("interrupt-with-bad-stack", || {
         each("interrupt-with-bad-stack", &INTERRUPTED_STACK_POINTER, &STACK_POINTERS[2..6]);

@@ -29,8 +29,8 @@ programs! {
         "4:";
 }
 
-/// Every number there is, and some there are not.
-const NUMBERS: [u64; 4] = [1, 9, 4711, u64::MAX];
+/// Every number but that of `exit`, and some there are not.
+const NUMBERS: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 4711, 1 << 32, u64::MAX];
 
 /// Every case of this module.
 pub const CASES: &[Case] =
