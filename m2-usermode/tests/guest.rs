@@ -16,13 +16,15 @@ mod hostile;
 mod kernel_side;
 #[path = "guest/threads.rs"]
 mod threads;
+#[path = "guest/worst.rs"]
+mod worst;
 
 use alloc::vec::Vec;
 use m0_boot::handshake::BootInfo;
 use m0_boot::{clock, handshake, irq, logger, pit, serial, traps};
 use m1_memory::physical::DirectMap;
 use m1_memory::{cpu, frames, paging::kernel, stack};
-use m2_usermode::{controls, gdt, policy, syscall, thread, watchdog};
+use m2_usermode::{controls, gdt, syscall, thread, watchdog};
 use shared::cases::{self, Case};
 use shared::cmdline::Options;
 use spin::Once;
@@ -30,7 +32,8 @@ use spin::Once;
 shared::host_main!("cargo xtask test guest/m2-usermode");
 
 /// The cases by module; those of the hostile suite are [`hostile::GROUPS`].
-const CASES: &[&[Case]] = &[calls::CASES, threads::CASES, kernel_side::CASES, hostile::IN_TURN];
+const CASES: &[&[Case]] =
+    &[calls::CASES, threads::CASES, kernel_side::CASES, worst::WITH_NMIS, hostile::IN_TURN];
 
 static BOOT: Once<BootInfo> = Once::new();
 
@@ -41,7 +44,7 @@ extern "C" fn kernel_entry() -> ! {
     logger::init();
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
     gdt::init();
-    traps::init(policy::contain, gdt::stack_for);
+    traps::init(worst::policy, gdt::stack_for);
     let memory = DirectMap::new(boot.hhdm).unwrap_or_else(|error| panic!("{error}"));
     frames::init(&boot.memory_map, memory).unwrap_or_else(|error| panic!("frames: {error}"));
     let features = cpu::Features::detect();

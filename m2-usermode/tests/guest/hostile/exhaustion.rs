@@ -19,10 +19,10 @@ programs! {
     ENDLESS_CALLS = "3: mov eax, 3", "syscall", "jmp 3b";
     ENDLESS_BAD_CALLS = "3: mov rax, -1", "syscall", "jmp 3b";
     ENDLESS_GROWING = "3: mov edi, 4096", "mov eax, 6", "syscall", "jmp 3b";
-    /// One call that writes 64 MiB to the console.
+    /// One call that writes 16 MiB to the console.
     ENDLESS_WRITE =
-        "mov edi, 0x4000000", "mov eax, 6", "syscall",
-        "mov rsi, rax", "mov eax, 1", "mov edi, 1", "mov edx, 0x4000000", "syscall";
+        "mov edi, 0x1000000", "mov eax, 6", "syscall",
+        "mov rsi, rax", "mov eax, 1", "mov edi, 1", "mov edx, 0x1000000", "syscall";
     ENDLESS_WRITES_TO_SINK =
         "mov edi, 0x1000000", "mov eax, 6", "syscall", "mov rsi, rax",
         "3: mov eax, 1", "mov edi, 3", "mov edx, 0x1000000", "syscall", "jmp 3b";

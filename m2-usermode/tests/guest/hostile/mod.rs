@@ -15,6 +15,8 @@
 //! - [`fpu`]: x87, SSE and AVX
 //! - [`registers`]: what comes back from a system call
 //!
+//! [`crate::worst`] belongs to it: traps at the worst instructions.
+//!
 //! [`IN_TURN`] runs all of them in one boot: for other CPUs and other loaders.
 
 pub mod addresses;
@@ -29,6 +31,7 @@ pub mod registers;
 pub mod returns;
 pub mod segments;
 
+use crate::worst;
 use shared::cases::Case;
 
 /// Every group of the suite.
@@ -45,6 +48,7 @@ pub const GROUPS: &[&[Case]] = &[
     returns::CASES,
     fpu::CASES,
     exhaustion::CASES,
+    worst::CASES,
 ];
 
 /// The whole suite in one boot. Each check is named after its program.
