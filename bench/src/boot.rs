@@ -9,7 +9,7 @@ use m0_boot::handshake::BootInfo;
 use m0_boot::{clock, handshake, idt, logger, println, serial, traps};
 use m1_memory::physical::DirectMap;
 use m1_memory::{cpu, frames, paging::kernel, policy, segments, stack};
-use m2_usermode::{gdt, policy as user_policy, syscall, thread};
+use m2_usermode::{controls, gdt, policy as user_policy, syscall, thread};
 use shared::cmdline::Options;
 use shared::events::{self, Event};
 use shared::exit::{self, Reason};
@@ -58,6 +58,7 @@ pub fn start(kernel: &'static str, init_traps: Traps, next: extern "C" fn() -> !
 /// What M2 has beyond M1, after [`start`] with [`USER_TRAPS`]: threads and SYSCALL.
 pub fn start_user() {
     thread::init(kernel::root().unwrap_or_else(|| panic!("no kernel page tables")));
+    controls::init();
     syscall::entry::init();
 }
 

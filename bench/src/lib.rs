@@ -1,4 +1,4 @@
-//! What memory management and threads cost, in guest instructions.
+//! What memory management, threads and processes cost, in guest instructions.
 //!
 //! `cargo xtask bench` boots the kernels of this package (`main.rs` for M1, `user/`
 //! for M2) under QEMU
@@ -13,8 +13,8 @@
 //! - [`report`]: figures as `measure` events
 //! - [`random`]: the same "random" numbers in every run
 //! - [`pages`]: memory for the bench itself, away from the heap that it measures
-//! - [`frames`], [`heap`], [`paging`], [`threads`]: the workloads
-//! - [`boot`]: from the loader to M1's memory management, and to M2's threads
+//! - [`frames`], [`heap`], [`paging`], [`threads`], [`processes`]: the workloads
+//! - [`boot`]: from the loader to M1's memory management, and to M2's processes
 //!
 //! # Names
 //!
@@ -40,6 +40,7 @@ pub mod frames;
 pub mod heap;
 pub mod pages;
 pub mod paging;
+pub mod processes;
 pub mod random;
 pub mod report;
 pub mod samples;

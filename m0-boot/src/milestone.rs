@@ -3,7 +3,7 @@
 //! A ✓ stands for a check that was made in this boot. [`Milestone::check`] is
 //! the only place that records one; each is also an event for the host.
 
-use crate::println;
+use crate::{clock, println};
 use arrayvec::ArrayVec;
 use core::fmt::Display;
 use shared::events::{self, Event};
@@ -59,6 +59,9 @@ impl Milestone {
         if !complete {
             exit::leave(Reason::Failed);
         }
+        // What the boot took, from the first thing that `main.rs` does on.
+        let value = clock::now_ns();
+        events::emit::<&str>(Event::Measure { name: "boot", value, unit: "ns" });
         events::emit::<&str>(Event::Done { nonce });
         exit::leave(Reason::Complete)
     }

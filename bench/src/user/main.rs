@@ -1,8 +1,8 @@
-//! The bench's kernel on M2: counts the instructions of threads.
+//! The bench's kernel on M2: counts the instructions of threads and processes.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use bench::{boot, threads};
+use bench::{boot, processes, threads};
 
 shared::host_main!("cargo xtask bench");
 
@@ -17,5 +17,6 @@ extern "C" fn measure() -> ! {
     let counter = boot::calibrate();
     boot::start_user();
     threads::measure(counter);
+    processes::measure(counter);
     boot::finish()
 }

@@ -220,3 +220,6 @@ impl Drop for AddressSpace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 use crate::{
     build::{Builder, Profile},
     measure::{
-        self,
+        self, Kernels,
         budgets::Budgets,
         compare,
         figures::{Figures, OURS, Row},
@@ -44,9 +44,11 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let loader = builder.loader_pvh()?;
     let memory = builder.kernel(measure::PACKAGE, Profile::Release)?;
     let user = builder.bench_user()?;
+    let booted = builder.kernel(measure::BOOTED, Profile::Release)?;
     let peers = args.compare.then(|| builder.bench_peers()).transpose()?;
     let mut figures = ui::step("counting instructions", || {
-        measure::run_ours(&workspace, [&memory, &user], &loader)
+        let kernels = Kernels { measuring: [&memory, &user], booted: &booted };
+        measure::run_ours(&workspace, kernels, &loader)
     })?;
     let broken = budgets.broken(&figures)?.len();
     if let Some(peers) = peers {

@@ -1,6 +1,6 @@
 //! What a kernel of the bench measured.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use shared::events::Event;
 use std::{collections::BTreeSet, fmt, str::FromStr};
@@ -106,6 +106,21 @@ impl Figures {
         }
         ensure!(!figures.is_empty(), "the kernel measured nothing");
         Ok(Self(figures))
+    }
+
+    /// What the boot of a milestone took: it reports nanoseconds, and where
+    /// instructions are counted, each takes one.
+    ///
+    /// # Errors
+    /// If it reports no such thing.
+    pub fn from_boot(events: &[String]) -> Result<Self> {
+        let value = events.iter().find_map(|line| match Event::parse(line) {
+            Some(Event::Measure { name: "boot", value, unit: "ns" }) => Some(value),
+            _ => None,
+        });
+        let value = value.context("the milestone did not say what its boot took")?;
+        let name = format!("boot/{}", super::BOOTED);
+        Ok(Self(vec![Figure { allocator: OURS.to_owned(), name, value, unit: Unit::Instructions }]))
     }
 
     /// All of them.

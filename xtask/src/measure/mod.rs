@@ -33,6 +33,8 @@ use std::{
 pub const PACKAGE: &str = "bench";
 /// Its kernel on M2.
 pub const USER: &str = "bench-user";
+/// The milestone whose whole boot is counted.
+pub const BOOTED: &str = "m2-usermode";
 /// Its kernel of peers.
 pub const PEERS: &str = "bench-peers";
 
@@ -65,15 +67,26 @@ pub fn limits() -> Limits {
     Limits { time: Some(host::scaled(TIME_LIMIT)), interactive: false }
 }
 
-/// Boots both of our kernels, and collects what they measured.
+/// Our kernels: two that measure, and the whole of M2, which is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernels<'a> {
+    /// [`PACKAGE`]'s and [`USER`].
+    pub measuring: [&'a Path; 2],
+    /// [`BOOTED`]'s.
+    pub booted: &'a Path,
+}
+
+/// Boots our kernels, and collects what was measured.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_ours(workspace: &Workspace, kernels: [&Path; 2], loader: &Path) -> Result<Figures> {
+pub fn run_ours(workspace: &Workspace, kernels: Kernels<'_>, loader: &Path) -> Result<Figures> {
     let mut figures = Figures::default();
-    for kernel in kernels {
+    for kernel in kernels.measuring {
         figures.extend(run(workspace, kernel, loader)?);
     }
+    let boot = events(workspace, kernels.booted, loader)?;
+    figures.extend(Figures::from_boot(&boot)?);
     Ok(figures)
 }
 
@@ -82,6 +95,11 @@ pub fn run_ours(workspace: &Workspace, kernels: [&Path; 2], loader: &Path) -> Re
 /// # Errors
 /// If it does not complete, with the verdict.
 pub fn run(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Figures> {
+    Figures::from_events(&events(workspace, kernel, loader)?)
+}
+
+/// The events of a boot that completes.
+fn events(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Vec<String>> {
     let trial = trial(kernel, loader)?;
     let Outcome { verdict, events, serial, .. } = trial.run(&limits(), &mut sink())?;
     if !verdict.is_complete() {
@@ -92,5 +110,5 @@ pub fn run(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Figure
         }
         bail!("the bench's kernel: {text}\nserial output:\n{serial}");
     }
-    Figures::from_events(&events)
+    Ok(events)
 }

@@ -7,7 +7,7 @@ use super::{
     guest::explain,
 };
 use crate::{
-    measure::{self, budgets::Budgets, figures::Figures, table},
+    measure::{self, Kernels, budgets::Budgets, figures::Figures, table},
     verdict::Verdict,
     workspace::Workspace,
 };
@@ -28,7 +28,8 @@ pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
     let shared = Shared::default();
     let needs = || {
         let memory = Need::Kernel(measure::PACKAGE.to_owned());
-        vec![Need::Emulator, Need::LoaderPvh, memory, Need::BenchUser]
+        let booted = Need::Kernel(measure::BOOTED.to_owned());
+        vec![Need::Emulator, Need::LoaderPvh, memory, Need::BenchUser, booted]
     };
     // Runs side by side with the first group's, which makes the shared run.
     let first = Arc::clone(&shared);
@@ -54,17 +55,18 @@ pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
 }
 
 fn run(bench: &Bench) -> Result<Figures> {
-    measure::run_ours(bench.workspace, kernels(bench)?, bench.file(&Need::LoaderPvh)?)
+    let kernels = Kernels { measuring: measuring(bench)?, booted: bench.kernel(measure::BOOTED)? };
+    measure::run_ours(bench.workspace, kernels, bench.file(&Need::LoaderPvh)?)
 }
 
-/// Both of our kernels.
-fn kernels<'b>(bench: &'b Bench) -> Result<[&'b Path; 2]> {
+/// Our kernels that measure.
+fn measuring<'b>(bench: &'b Bench) -> Result<[&'b Path; 2]> {
     Ok([bench.kernel(measure::PACKAGE)?, bench.file(&Need::BenchUser)?])
 }
 
 /// On a machine whose counter counts time, no kernel measures anything.
 fn counts_nothing_but_instructions(bench: &Bench) -> Result<()> {
-    kernels(bench)?.into_iter().try_for_each(|kernel| refuses_to_count(kernel, bench))
+    measuring(bench)?.into_iter().try_for_each(|kernel| refuses_to_count(kernel, bench))
 }
 
 fn refuses_to_count(kernel: &Path, bench: &Bench) -> Result<()> {

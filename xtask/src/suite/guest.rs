@@ -165,11 +165,13 @@ fn trial(
     modules: &[Module],
     machine: Machine,
 ) -> Result<Trial> {
+    let mut all = bench.modules(package)?.to_vec();
+    all.extend_from_slice(modules);
     let guest = Guest {
         title: package,
         kernel: bench.file(&Need::GuestTest(package.to_owned()))?,
         cmdline,
-        modules,
+        modules: &all,
     };
     let program = match way {
         Way::Fast => bench.file(&Need::LoaderPvh)?.to_owned(),
