@@ -26,6 +26,8 @@ fn fuzz(calls: u64) {
     let program = program::find("fuzz").unwrap_or_else(|error| panic!("{error}"));
     // A busy host must not make the watchdog bite.
     watchdog::set_budget(u64::MAX);
+    // A line for each of thousands of children would flood the host.
+    log::set_max_level(log::LevelFilter::Warn);
     // Once before counting: stacks and heap grow here, and stay.
     println!("seed {seed}");
     let one = |seed: u32, calls: u64| {

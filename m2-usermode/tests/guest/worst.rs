@@ -24,10 +24,12 @@ use m2_usermode::policy as m2_policy;
 use m2_usermode::program::HELLO;
 use shared::cases::{Case, expect, expect_eq};
 use x86_64::PrivilegeLevel;
+use x86_64::registers::control::{Cr4, Cr4Flags};
 use x86_64::registers::debug::{BreakpointCondition, BreakpointSize, DebugAddressRegister};
 use x86_64::registers::debug::{DebugAddressRegisterNumber as Number, Dr7Flags, Dr7Value};
 use x86_64::registers::debug::{Dr0, Dr1, Dr2, Dr3, Dr7};
 use x86_64::registers::model_specific::LStar;
+use x86_64::registers::rflags::{self, RFlags};
 
 programs! {
     exit 0;
@@ -52,6 +54,8 @@ programs! {
     MOV_SS_CALL =
         "mov ecx, ss", "mov [rsp - 8], rcx", "mov eax, 4711",
         "mov ss, [rsp - 8]", "syscall", "mov edi, 1", "cmp rax, -38", "jne 2f";
+    /// A trap keeps the program's AC, which opens its memory to the kernel.
+    SMAP_OVERRIDE = "pushfq", "or dword ptr [rsp], 0x40000", "popfq", "ud2";
     MOV_SS_GATE =
         "mov ecx, ss", "mov [rsp - 8], rcx", "mov ss, [rsp - 8]", "int3";
 }
@@ -68,6 +72,14 @@ pub const CASES: &[Case] = &[
         const BREAKPOINT: Expected = Expected::Fault(Vector::BREAKPOINT, 0);
         const EITHER: Expected = Expected::Either(&KILLED, &BREAKPOINT);
         watched("breakpoint-behind-mov-ss-into-gate", &MOV_SS_GATE, EITHER);
+    }),
+    ("alignment-check-and-fault", || {
+        let count = |open: usize| FAULTS[open].load(Relaxed);
+        let before = count(0);
+        contain("alignment-check-and-fault", &SMAP_OVERRIDE, Expected::UNDEFINED);
+        let smap = Cr4::read().contains(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION);
+        let closed = !smap || (count(0) == before + 1 && count(1) == 0);
+        expect("smap-holds", closed, "a handler ran with RFLAGS.AC set");
     }),
 ];
 
@@ -92,9 +104,13 @@ static RAISE_NMI: AtomicBool = AtomicBool::new(false);
 /// NMIs in ring 0, and those of them with a stack pointer that is not the kernel's.
 static NMIS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
+/// Faults of ring 3 that left RFLAGS.AC clear and set: set, it takes SMAP away.
+static FAULTS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
 /// The fault policy of this test kernel: M2's, observed.
 pub fn policy(frame: &mut TrapFrame, fault: &Fault) -> Resolution {
-    if frame.ring() == PrivilegeLevel::Ring0 {
+    let ring = frame.ring();
+    if ring == PrivilegeLevel::Ring0 {
         let foreign = u64::from(frame.rsp < KERNEL_HALF.as_u64());
         match fault.vector() {
             Vector::DEBUG => note_hit(frame, foreign),
@@ -105,7 +121,12 @@ pub fn policy(frame: &mut TrapFrame, fault: &Fault) -> Resolution {
             _ => {}
         }
     }
-    m2_policy::contain(frame, fault)
+    let resolution = m2_policy::contain(frame, fault);
+    let open = rflags::read().contains(RFlags::ALIGNMENT_CHECK);
+    if ring == PrivilegeLevel::Ring3 {
+        FAULTS[usize::from(open)].fetch_add(1, Relaxed);
+    }
+    resolution
 }
 
 fn note_hit(frame: &TrapFrame, foreign: u64) {
@@ -197,7 +218,7 @@ fn watched(name: &str, program: &m2_usermode::program::Program, expected: Expect
 /// Programs make system calls while the host injects NMIs as fast as it can.
 fn nmi_rain() {
     const NMIS_WANTED: u64 = 500;
-    const TICKS_MOST: u64 = 30 * pit::TICK_HZ;
+    const TICKS_MOST: u64 = 20 * pit::TICK_HZ;
     run(&HELLO, 0);
     run(&CALLS, 0);
     let before = frames::statistics().used;

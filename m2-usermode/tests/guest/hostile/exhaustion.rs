@@ -1,10 +1,12 @@
 //! Programs that want everything: all the time, all the memory, all processes.
 
 use crate::containment::{Expected, code, contain, ended, kernel_is_well, run};
+use crate::memory;
 use crate::programs;
 use m1_memory::frames;
 use m2_usermode::address_space::USER_HEAP;
-use m2_usermode::program::{HELLO, Program};
+use m2_usermode::process::{ExitStatus, Process};
+use m2_usermode::program::{self, HELLO, Program};
 use m2_usermode::{thread, watchdog};
 use shared::cases::{Case, expect_eq};
 
@@ -27,6 +29,7 @@ programs! {
         "mov edi, 0x1000000", "mov eax, 6", "syscall", "mov rsi, rax",
         "3: mov eax, 1", "mov edi, 3", "mov edx, 0x1000000", "syscall", "jmp 3b";
     EXECUTE_HEAP = "mov edi, 4096", "mov eax, 6", "syscall", "jmp rax";
+    READ_HEAP = "mov al, [rdi]";
     READ_PAST_HEAP = "mov edi, 4097", "mov eax, 6", "syscall", "mov al, [rax + 0x2000]";
     READ_REFUSED_HEAP = "mov rdi, -1", "mov eax, 6", "syscall", "mov eax, 0x10000000",
         "mov al, [rax]";
@@ -106,6 +109,12 @@ programs! {
         "mov edi, 3", "cmp rax, -10", "jne 2f", "jmp 5f",
         "4: .quad 0, 1, 4711, 0x100000001, -1",
         "5:";
+    /// Leaves a heap that is there when the next program looks.
+    FILL_HEAP_AND_YIELD =
+        "mov edi, 4096", "mov eax, 6", "syscall", "mov qword ptr [rax], -1",
+        "mov rbx, rax", "mov r12d, 8",
+        "3: mov eax, 2", "syscall", "dec r12d", "jnz 3b",
+        "mov edi, 1", "cmp qword ptr [rbx], -1", "jne 2f";
     FILL_HEAP =
         "mov edi, 0x400000", "mov eax, 6", "syscall",
         "mov rdi, rax", "mov ecx, 0x80000", "mov rax, -1", "rep stosq";
@@ -146,9 +155,17 @@ pub const CASES: &[Case] = &[
     ("spawn-without-memory", || patiently("spawn-without-memory", &SPAWN_WITHOUT_MEMORY)),
     ("spawn-bomb", || with_children("spawn-bomb", &SPAWN_BOMB)),
     ("spawn-and-wait", || with_children("spawn-and-wait", &SPAWN_AND_WAIT)),
+    ("spawn-bombs", spawn_bombs),
     ("sleep-too-long", || contain("sleep-too-long", &SLEEP_TOO_LONG, Expected::Exit(0))),
     ("wait-for-strangers", || {
         contain("wait-for-strangers", &WAIT_FOR_STRANGERS, Expected::Exit(0));
+    }),
+    ("read-other-heap", || {
+        read_other_heap();
+        let before = frames::statistics().used;
+        let expected = Expected::PageFault { code: code::ABSENT_READ, address: HEAP };
+        ended("read-other-heap", read_other_heap(), expected);
+        kernel_is_well(before);
     }),
     ("other-s-memory-is-cleared", || {
         run(&FILL_HEAP, 0);
@@ -183,6 +200,34 @@ fn with_children(name: &str, program: &Program) {
     let_all_end();
     expect_eq("threads-left", thread::statistics().threads, 1);
     kernel_is_well(before);
+}
+
+/// Programs that start copies of themselves, as many as they can, which do the
+/// same: all processes there can be, again and again.
+fn spawn_bombs() {
+    const GENERATIONS: u64 = 2;
+    let bomb = program::find("bomb").unwrap_or_else(|error| panic!("{error}"));
+    let round = || {
+        let status = run(&bomb, GENERATIONS).status;
+        let_all_end();
+        status
+    };
+    round();
+    let before = frames::statistics().used;
+    ended("spawn-bombs", round(), Expected::Exit(0));
+    kernel_is_well(before);
+}
+
+/// Reads where another process, which is alive, has its heap.
+fn read_other_heap() -> ExitStatus {
+    let other = Process::new(&FILL_HEAP_AND_YIELD, memory()).and_then(Process::start);
+    let other = other.unwrap_or_else(|error| panic!("{error}"));
+    thread::yield_now();
+    let status = run(&READ_HEAP, HEAP).status;
+    let other = other.wait().unwrap_or_else(|error| panic!("{error}"));
+    ended("other-keeps-heap", other.status, Expected::Exit(0));
+    let_all_end();
+    status
 }
 
 /// Gives way until no other thread is left; each ends by itself.
