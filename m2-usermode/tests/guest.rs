@@ -16,6 +16,8 @@ mod fuzz;
 mod hostile;
 #[path = "guest/kernel_side.rs"]
 mod kernel_side;
+#[path = "guest/programs.rs"]
+mod programs;
 #[path = "guest/threads.rs"]
 mod threads;
 #[path = "guest/worst.rs"]
@@ -38,6 +40,7 @@ const CASES: &[&[Case]] = &[
     calls::CASES,
     threads::CASES,
     kernel_side::CASES,
+    programs::CASES,
     fuzz::CASES,
     worst::WITH_NMIS,
     hostile::IN_TURN,

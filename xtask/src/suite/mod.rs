@@ -4,6 +4,7 @@
 //! - [`bench`]: builds that, once, before the first test runs
 //! - [`runner`]: runs tests side by side and reports
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
+//! - [`miri`]: host tests once more, interpreted
 //! - [`budgets`]: instruction counts within their limits
 //! - [`case_files`], [`cases`], [`expect`], [`guest`]: in-guest tests and the files
 //!   that describe them
@@ -23,6 +24,7 @@ pub mod host;
 pub mod images;
 pub mod layering;
 pub mod loader_refusals;
+pub mod miri;
 pub mod plan;
 pub mod refusals;
 pub mod runner;
