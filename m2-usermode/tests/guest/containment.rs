@@ -137,7 +137,7 @@ pub fn kernel_is_well(before: u64) {
     expect_eq("no-frame-lost", frames::statistics().used, before);
     let after = run(&HELLO, 0);
     expect_eq("next-program-runs", after.status, ExitStatus::Exited(HELLO_EXIT_CODE));
-    expect_eq("nor-by-that", frames::statistics().used, before);
+    expect_eq("no-frame-lost-by-that", frames::statistics().used, before);
 }
 
 /// Runs a program to its end.

@@ -8,7 +8,7 @@
 //!
 //! [`policy`] stands before M2's fault policy and only looks.
 
-use crate::containment::{Expected, contain, ended, kernel_is_well, run};
+use crate::containment::{Expected, code, contain, ended, kernel_is_well, run};
 use crate::programs;
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -18,7 +18,7 @@ use m0_boot::traps::{self, Resolution};
 use m0_boot::vector::Vector;
 use m0_boot::{pit, println};
 use m1_memory::frames;
-use m1_memory::layout::KERNEL_HALF;
+use m1_memory::layout::{IMAGE, KERNEL_HALF};
 use m2_usermode::address_space::STACK;
 use m2_usermode::policy as m2_policy;
 use m2_usermode::program::HELLO;
@@ -54,8 +54,11 @@ programs! {
     MOV_SS_CALL =
         "mov ecx, ss", "mov [rsp - 8], rcx", "mov eax, 4711",
         "mov ss, [rsp - 8]", "syscall", "mov edi, 1", "cmp rax, -38", "jne 2f";
-    /// A trap keeps the program's AC, which opens its memory to the kernel.
-    SMAP_OVERRIDE = "pushfq", "or dword ptr [rsp], 0x40000", "popfq", "ud2";
+    /// A trap keeps the program's AC, which opens its memory to the kernel. From
+    /// this address the report copies no instruction bytes, whose STAC and CLAC
+    /// would hide it.
+    SMAP_OVERRIDE =
+        "pushfq", "or dword ptr [rsp], 0x40000", "popfq", "mov rax, 0xffffffff80000000", "jmp rax";
     MOV_SS_GATE =
         "mov ecx, ss", "mov [rsp - 8], rcx", "mov ss, [rsp - 8]", "int3";
 }
@@ -76,7 +79,9 @@ pub const CASES: &[Case] = &[
     ("alignment-check-and-fault", || {
         let count = |open: usize| FAULTS[open].load(Relaxed);
         let before = count(0);
-        contain("alignment-check-and-fault", &SMAP_OVERRIDE, Expected::UNDEFINED);
+        let address = IMAGE.start.as_u64();
+        let expected = Expected::PageFault { code: code::DENIED_FETCH, address };
+        contain("alignment-check-and-fault", &SMAP_OVERRIDE, expected);
         let smap = Cr4::read().contains(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION);
         let closed = !smap || (count(0) == before + 1 && count(1) == 0);
         expect("smap-holds", closed, "a handler ran with RFLAGS.AC set");
