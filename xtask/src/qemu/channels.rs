@@ -135,4 +135,12 @@ mod tests {
         assert_eq!(accept(b"y".to_vec(), false), (Some(flooded), KEPT_BYTES));
         assert_eq!(accept(b"y".to_vec(), true), (None, KEPT_BYTES), "a person may read on");
     }
+
+    #[test]
+    fn a_check_is_known_by_its_whole_line() {
+        let events = b"check ready-2 ok\ncheck ready fail no\ncheck late ok\n".to_vec();
+        let output = Output { events, ..Output::default() };
+        assert!(output.says_checked("late") && output.says_checked("ready-2"));
+        assert!(!output.says_checked("ready"), "it failed, and another one did not");
+    }
 }
