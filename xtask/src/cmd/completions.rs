@@ -38,8 +38,17 @@ fn name(shell: Shell) -> &'static str {
 /// call of `xtask`.
 const BASH: &str = r#"
 # `cargo xtask …` is completed by the function above, other cargo commands as before.
-_myria_cargo_before=$(complete -p cargo 2>/dev/null | sed -n 's/.* -F \([^ ]*\).*/\1/p')
-[ "$_myria_cargo_before" = _myria_cargo ] && _myria_cargo_before=
+# bash-completion loads cargo's only when it is first asked for, so it is asked here.
+if ! complete -p cargo; then
+    if declare -F _comp_load; then
+        _comp_load cargo
+    elif declare -F _completion_loader; then
+        _completion_loader cargo
+    fi
+fi >/dev/null 2>&1
+_myria_found=$(complete -p cargo 2>/dev/null | sed -n 's/.* -F \([^ ]*\).*/\1/p')
+[ "$_myria_found" = _myria_cargo ] || _myria_cargo_before=$_myria_found
+unset _myria_found
 _myria_cargo() {
     if [ "${COMP_WORDS[1]}" = xtask ] && [ "$COMP_CWORD" -gt 1 ]; then
         COMP_WORDS=(xtask "${COMP_WORDS[@]:2}")

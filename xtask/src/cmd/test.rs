@@ -21,6 +21,7 @@ Examples:
   cargo xtask test --list              # their names
   cargo xtask test guest/m2            # those whose names contain this
   cargo xtask test boot/ --timings     # and where the time went
+  cargo xtask test --long              # also those that take minutes
   cargo xtask test --jobs 1            # one after the other")]
 pub struct Args {
     /// Run only tests whose name contains this
@@ -32,6 +33,9 @@ pub struct Args {
     /// Tell where the time went: building, groups of tests, the slowest tests
     #[arg(long)]
     timings: bool,
+    /// Run the long tests too, which take minutes
+    #[arg(long)]
+    long: bool,
     /// How many tests run at once [default: one per processor]
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
@@ -39,10 +43,10 @@ pub struct Args {
 
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    let tests = plan::tests(&workspace, choice, &args.filter)?;
+    let tests = plan::tests(&workspace, choice, &args.filter, args.long)?;
     ensure!(
         !tests.is_empty(),
-        "no test's name contains `{}`; `cargo xtask test --list` prints them all",
+        "no test's name contains `{}`; `cargo xtask test --list --long` prints them all",
         args.filter
     );
     if args.list {
