@@ -44,7 +44,7 @@ use std::process::ExitCode;
 /// Builds, boots, tests and explains the Myria kernels.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
-#[command(long_about = manual::DESCRIPTION)]
+#[command(long_about = manual::DESCRIPTION, max_term_width = 88)]
 #[command(after_help = manual::EXAMPLES, after_long_help = manual::SECTIONS)]
 struct Cli {
     /// Where the bare-metal Rust targets come from.

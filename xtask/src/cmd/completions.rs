@@ -12,11 +12,14 @@ use std::{io::Write, process::ExitCode};
 /// itself for a function named after the alias. elvish and powershell complete only
 /// a command named `cargo-xtask`, such as an alias of your own for `cargo xtask`.
 /// Milestones and tests are not completed: they are read from the repository.
+///
+/// bash: `source` the file in ~/.bashrc. zsh: ~/.zfunc must be in $fpath before
+/// compinit runs.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask completions bash > ~/.local/share/bash-completion/myria   # then `source` it in ~/.bashrc, after cargo's
-  cargo xtask completions zsh > ~/.zfunc/_cargo-xtask                   # ~/.zfunc being in $fpath
+  cargo xtask completions bash > ~/.myria-completion.bash
+  cargo xtask completions zsh > ~/.zfunc/_cargo-xtask
   cargo xtask completions fish > ~/.config/fish/conf.d/cargo-xtask.fish
   cargo xtask completions powershell")]
 pub struct Args {
