@@ -71,8 +71,11 @@ mod tests {
 
     /// Parses a line with the parser that will, as a shell would hand it over.
     fn parse(line: &str) {
-        let line = line.split(" #").next().unwrap_or_default();
-        let line = line.split(" > ").next().unwrap_or_default();
+        let ours = |part: &&str| part.contains("cargo xtask ");
+        let line = line.split(" | ").find(ours).unwrap_or_default();
+        // Behind it stand a remark or a file.
+        let end = ["  ", " #", " > "].into_iter().filter_map(|mark| line.find(mark)).min();
+        let line = &line[..end.unwrap_or(line.len())];
         let is_variable = |word: &str| {
             let name = word.split_once('=').map(|(name, _)| name);
             name.is_some_and(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
@@ -89,13 +92,21 @@ mod tests {
     fn every_subcommand_has_examples_and_all_of_them_parse() {
         for mut subcommand in Cli::command().get_subcommands().cloned() {
             let name = subcommand.get_name().to_owned();
-            for help in [subcommand.render_help(), subcommand.render_long_help()] {
-                let help = help.to_string();
-                let lines = examples(&help);
-                assert!(!lines.is_empty(), "`{name} --help` has no section Examples:\n{help}");
-                assert!(lines.iter().any(|line| line.contains(&name)), "no example of {name}");
-                lines.into_iter().for_each(parse);
-            }
+            let help = subcommand.render_long_help().to_string();
+            let lines = examples(&help);
+            assert!(!lines.is_empty(), "`{name} --help` has no section Examples:\n{help}");
+            assert!(lines.iter().any(|line| line.contains(&name)), "no example of {name}");
+            lines.into_iter().for_each(parse);
+        }
+    }
+
+    #[test]
+    fn examples_are_read_as_by_a_shell() {
+        parse("cargo xtask test --list          their names");
+        parse("A=b echo x | NO_COLOR=1 cargo xtask run m2 -- run=list   # a remark");
+        parse("cargo xtask run m2 | less -R");
+        for wrong in ["cargo xtask tset", "cargo build", "cargo xtask run m2 --bot fast"] {
+            assert!(std::panic::catch_unwind(|| parse(wrong)).is_err(), "{wrong}");
         }
     }
 

@@ -26,8 +26,8 @@ const PROBE_LIMIT: Duration = Duration::from_secs(10);
 /// It looks at cargo, rustc and their components, the bare-metal targets, QEMU and
 /// whether its version is known to break, UEFI firmware, Limine, free disk space
 /// where target/ is, whether a slow file system (/mnt/c of WSL, a share) holds the
-/// project, and whether .vscode/settings.json, if there is one, makes rust-analyzer
-/// compile tests for a target that has none.
+/// project, and whether .vscode/settings.json has rust-analyzer analyse kernels for
+/// bare metal without compiling all else, which needs std, for it too.
 ///
 /// The exit status is 1 if something required is missing. Nothing is changed, and
 /// every program that is asked gets ten seconds to answer.

@@ -1,17 +1,21 @@
 //! What rust-analyzer makes of the kernels, as far as `.vscode/settings.json` says.
 //!
 //! Without settings it compiles everything for the host, where bare-metal code is
-//! greyed out. With the kernels' target it must not compile tests: that target has
-//! no crate `test`, and every file would show an error. Other editors have their
-//! settings elsewhere, where nobody can look.
+//! greyed out. With the kernels' target it must not compile the whole workspace,
+//! xtask and tests included: that target has neither `std` nor `test`, and every
+//! file would show an error. Other editors have their settings elsewhere, where
+//! nobody can look.
 
 use super::State;
 use serde_json::Value;
 use std::path::Path;
 
-/// The setting that names the target, and those that switch tests off.
+/// The setting that names the target.
 const TARGET: &str = "rust-analyzer.cargo.target";
-const ALL_TARGETS: [&str; 2] = ["rust-analyzer.check.allTargets", "rust-analyzer.cargo.allTargets"];
+/// The setting that says what is compiled.
+const COMMAND: &str = "rust-analyzer.check.overrideCommand";
+/// Those that together leave out other packages and tests.
+const NARROWER: [&str; 2] = ["rust-analyzer.check.workspace", "rust-analyzer.check.allTargets"];
 
 /// Looks at the settings in the project's folder.
 pub fn look(root: &Path, kernel_target: &str) -> State {
@@ -20,11 +24,8 @@ pub fn look(root: &Path, kernel_target: &str) -> State {
         Ok(text) => judge(&text, kernel_target),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => State::Optional {
             found: "no .vscode/settings.json".to_owned(),
-            gain: format!(
-                "to see bare-metal code as the kernels are built: \"{TARGET}\": \
-                 \"{kernel_target}\" and \"{}\": false",
-                ALL_TARGETS[0]
-            ),
+            gain: "to see bare-metal code as it is built: git checkout .vscode/settings.json"
+                .to_owned(),
         },
         Err(error) => State::Advice {
             found: format!("{} cannot be read: {error}", file.display()),
@@ -43,17 +44,19 @@ fn judge(text: &str, kernel_target: &str) -> State {
             };
         }
     };
-    let target = settings[TARGET].as_str();
-    let without_tests = ALL_TARGETS.iter().any(|name| settings[*name] == false);
-    match target {
-        Some(target) if target == kernel_target && !without_tests => State::Advice {
-            found: format!("rust-analyzer compiles tests for {target}, which has no crate `test`"),
-            advice: format!("add \"{}\": false to .vscode/settings.json", ALL_TARGETS[0]),
+    let narrow =
+        settings[COMMAND].is_array() || NARROWER.iter().all(|name| settings[*name] == false);
+    match settings[TARGET].as_str() {
+        Some(target) if target == kernel_target && !narrow => State::Advice {
+            found: format!("rust-analyzer compiles xtask and tests for {target}, without std"),
+            advice: format!("set {COMMAND}, as the checked-in .vscode/settings.json does"),
         },
-        Some(target) => State::Good(format!("rust-analyzer compiles for {target}")),
-        None => State::Good(
-            "rust-analyzer compiles for this machine; bare-metal code is greyed out".to_owned(),
-        ),
+        Some(target) => State::Good(format!("rust-analyzer analyses for {target}")),
+        None => State::Advice {
+            found: "rust-analyzer analyses for this machine; bare-metal code is greyed out"
+                .to_owned(),
+            advice: format!("set \"{TARGET}\", as the checked-in .vscode/settings.json does"),
+        },
     }
 }
 
@@ -102,17 +105,23 @@ mod tests {
     const NONE: &str = "x86_64-unknown-none";
 
     #[test]
-    fn a_target_without_tests_must_not_compile_them() {
+    fn the_checked_in_settings_are_good() {
+        let text = include_str!("../../../.vscode/settings.json");
+        assert_eq!(judge(text, NONE), State::Good(format!("rust-analyzer analyses for {NONE}")));
+    }
+
+    #[test]
+    fn a_target_without_std_must_not_compile_everything() {
         let target = r#"{ "rust-analyzer.cargo.target": "x86_64-unknown-none" }"#;
         assert!(matches!(judge(target, NONE), State::Advice { .. }));
-        let whole = r#"{
+        let narrow = r#"{
             // the kernels' own
             "rust-analyzer.cargo.target": "x86_64-unknown-none", /* and */
+            "rust-analyzer.check.workspace": false,
             "rust-analyzer.check.allTargets": false,
         }"#;
-        let expected = format!("rust-analyzer compiles for {NONE}");
-        assert_eq!(judge(whole, NONE), State::Good(expected));
-        assert!(matches!(judge("{}", NONE), State::Good(_)));
+        assert!(matches!(judge(narrow, NONE), State::Good(_)));
+        assert!(matches!(judge("{}", NONE), State::Advice { .. }));
     }
 
     #[test]
