@@ -18,7 +18,8 @@ use crate::{
     host,
     machine::Machine,
     qemu::session::Limits,
-    trial::{Guest, Outcome, Trial},
+    trial::{Guest, Trial},
+    verdict::report::Report,
     workspace::Workspace,
 };
 use anyhow::{Result, bail};
@@ -101,14 +102,11 @@ pub fn run(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Figure
 /// The events of a boot that completes.
 fn events(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Vec<String>> {
     let trial = trial(kernel, loader)?;
-    let Outcome { verdict, events, serial, .. } = trial.run(&limits(), &mut sink())?;
-    if !verdict.is_complete() {
+    let outcome = trial.run(&limits(), &mut sink())?;
+    if !outcome.verdict.is_complete() {
         let symbols = trial.symbols(&workspace.root)?;
-        let mut text = verdict.headline(&symbols);
-        for line in verdict.details(&symbols) {
-            text.push_str(&format!("\n    {line}"));
-        }
-        bail!("the bench's kernel: {text}\nserial output:\n{serial}");
+        let text = Report::new(&outcome, &symbols).text();
+        bail!("the bench's kernel: {text}\nserial output:\n{}", outcome.serial);
     }
-    Ok(events)
+    Ok(outcome.events)
 }

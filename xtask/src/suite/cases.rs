@@ -12,12 +12,14 @@
 //! cmdline   = "extra=1"               # appended to the command line
 //! modules   = [{ name = "a.txt", cmdline = "x y", contents = "hello" }]
 //! timeout_s = 2                       # for `expect = "hang"` alone
+//! catalogue = "de-divide"             # the entry that must explain the verdict
 //! ```
 
 use super::expect::Expect;
 use crate::{
     boot::{Module, config},
     machine::{Cpu, Memory},
+    verdict::catalogue::Catalogue,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
@@ -38,6 +40,8 @@ pub struct Case {
     pub modules: Vec<Module>,
     /// For a hang: when it is one.
     pub hang_after: Duration,
+    /// The fault catalogue's entry that must explain the verdict.
+    pub catalogue: Option<String>,
 }
 
 /// A case as written.
@@ -59,6 +63,7 @@ struct Written {
     #[serde(default)]
     modules: Vec<WrittenModule>,
     timeout_s: Option<u64>,
+    catalogue: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -139,6 +144,12 @@ impl Written {
             self.serial.iter().all(|text| !text.is_empty() && !text.contains('\n')),
             "key `serial`: a text is empty or longer than a line"
         );
+        if let Some(id) = &self.catalogue {
+            ensure!(
+                Catalogue::get().entry(id).is_some(),
+                "key `catalogue`: xtask/catalogue.toml has no entry `{id}`"
+            );
+        }
         config::limine_conf("check", &self.cmdline, &[]).context("key `cmdline`")?;
         let modules: Vec<Module> = self.modules.into_iter().map(WrittenModule::module).collect();
         config::limine_conf("check", "", &modules).context("key `modules`")?;
@@ -151,6 +162,7 @@ impl Written {
             cmdline: self.cmdline,
             modules,
             hang_after: Duration::from_secs(hang_after),
+            catalogue: self.catalogue,
         })
     }
 }
@@ -207,11 +219,13 @@ mod tests {
             cmdline = "extra=1"
             modules = [{ name = "a", cmdline = "x y", contents = "hello" }]
             timeout_s = 2
+            catalogue = "hang-busy"
         "#;
         let case = &parse(text).expect("plain")[0];
         assert_eq!(case.memory.len(), 2);
         assert_eq!(case.modules[0].contents, b"hello");
         assert_eq!(case.hang_after, Duration::from_secs(2));
+        assert_eq!(case.catalogue.as_deref(), Some("hang-busy"));
     }
 
     #[test]
@@ -223,6 +237,7 @@ mod tests {
         assert!(case("memory = []").starts_with("case `a`: key `memory`: the list is empty"));
         assert!(case("cpu = [\"max\", \"max\"]").starts_with("case `a`: key `cpu`: a value"));
         assert!(case("timeout_s = 2").starts_with("case `a`: key `timeout_s`: it is for"));
+        assert!(case("catalogue = \"x\"").contains("key `catalogue`: "));
         assert!(case("cmdline = \"a\\nb\"").starts_with("case `a`: key `cmdline`: "));
         assert!(case("serial = 3").starts_with("case `a`: invalid type"));
         let twice = "[[case]]\nname = \"a\"\nproves = \"x\"\n".repeat(2);

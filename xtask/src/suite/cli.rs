@@ -22,6 +22,14 @@ pub struct Called {
     pub stderr: String,
 }
 
+impl Called {
+    /// The line with a run's verdict: the last one that is not indented, for the
+    /// explanation stands below it.
+    pub fn verdict(&self) -> &str {
+        self.stdout.lines().rfind(|line| !line.starts_with(' ')).unwrap_or_default()
+    }
+}
+
 impl Xtask {
     /// A call with `arguments`.
     pub fn new<const N: usize>(arguments: [&str; N]) -> Self {
@@ -103,10 +111,10 @@ pub fn tests() -> Vec<Test> {
     let boots = || [Need::Emulator, Need::LoaderPvh, Need::Kernel("m0-boot".to_owned())];
     tests.push(Test::new("cli/unknown-kernel-option", boots(), |_| {
         let called = Xtask::new(["run", "m0", "--boot", "fast", "--", "bogus=1"]).run()?;
-        let last = called.stdout.lines().last().unwrap_or_default();
+        let verdict = called.verdict();
         ensure!(
-            called.status == Some(1) && last.contains("unknown option `bogus=1`"),
-            "the verdict does not name the option: {last}"
+            called.status == Some(1) && verdict.contains("unknown option `bogus=1`"),
+            "the verdict does not name the option: {verdict}"
         );
         Ok(())
     }));

@@ -13,7 +13,7 @@ use crate::{
     machine::Machine,
     qemu::session::Limits,
     trial::{Guest, Outcome, Trial},
-    verdict::{Missing, Verdict},
+    verdict::{Missing, Verdict, report::Report},
     workspace::Workspace,
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -110,7 +110,21 @@ fn run_case(bench: &Bench, package: &str, case: &Case, machine: Machine) -> Resu
         bail!("expected {:?}, got\n{}", case.expect, explain(&trial, &outcome, bench)?);
     }
     find_in_order(&outcome.serial, &case.serial)
-        .with_context(|| format!("serial output:\n{}", tail(&outcome.serial)))
+        .with_context(|| format!("serial output:\n{}", tail(&outcome.serial)))?;
+    match &case.catalogue {
+        Some(id) => explained_by(id, &trial, &outcome, bench),
+        None => Ok(()),
+    }
+}
+
+/// The catalogue's entry for the verdict must be `id`.
+pub fn explained_by(id: &str, trial: &Trial, outcome: &Outcome, bench: &Bench) -> Result<()> {
+    let symbols = trial.symbols(&bench.workspace.root)?;
+    let found = Report::new(outcome, &symbols).entry.map_or("nothing", |entry| entry.id.as_str());
+    if found != id {
+        bail!("explained by `{found}` instead of `{id}`:\n{}", explain(trial, outcome, bench)?);
+    }
+    Ok(())
 }
 
 fn trial(
@@ -140,10 +154,7 @@ pub fn limits(time: Duration) -> Limits {
 /// A verdict with its details and the end of the serial output.
 pub fn explain(trial: &Trial, outcome: &Outcome, bench: &Bench) -> Result<String> {
     let symbols = trial.symbols(&bench.workspace.root)?;
-    let mut text = outcome.verdict.headline(&symbols);
-    for line in outcome.verdict.details(&symbols) {
-        text.push_str(&format!("\n    {line}"));
-    }
+    let mut text = Report::new(outcome, &symbols).text();
     text.push_str(&format!("\nserial output:\n{}", tail(&outcome.serial)));
     Ok(text)
 }

@@ -2,7 +2,11 @@
 //!
 //! Each test spoils a good kernel file or its configuration in one way.
 
-use super::{Test, bench::Need, guest::limits};
+use super::{
+    Test,
+    bench::Need,
+    guest::{explained_by, limits},
+};
 use crate::{
     boot::{self, BootFile, archive},
     machine::Machine,
@@ -68,13 +72,32 @@ const SPOILERS: [(&str, &str, Spoiler); 15] = [
     }),
 ];
 
+/// The fault catalogue's entries for some of them.
+const EXPLAINED: [(&str, &str); 7] = [
+    ("cut-in-file-header", "loader-truncated"),
+    ("not-elf", "loader-not-a-kernel"),
+    ("overlapping-segments", "loader-linker-script"),
+    ("duplicate-request", "loader-protocol"),
+    ("missing-kernel", "loader-missing-file"),
+    ("bad-configuration-line", "loader-configuration"),
+    (UNKNOWN_REVISION, "panic-handshake"),
+];
+/// The test in which the kernel refuses, not the loader.
+const UNKNOWN_REVISION: &str = "unknown-base-revision";
+
+/// The entries that these tests prove.
+#[cfg(test)]
+pub fn explained() -> impl Iterator<Item = &'static str> {
+    EXPLAINED.into_iter().map(|(_, id)| id)
+}
+
 pub fn tests() -> Vec<Test> {
     let needs = [Need::Emulator, Need::LoaderPvh, Need::Kernel(KERNEL.to_owned())];
     let mut tests: Vec<Test> = SPOILERS
         .into_iter()
         .map(|(name, reason, spoil)| {
             Test::new(format!("loader/refuses/{name}"), needs.clone(), move |bench| {
-                match run(bench, spoil)? {
+                match run(bench, name, spoil)? {
                     (Verdict::LoaderRefused { reason: given }, serial) => {
                         ensure!(given.contains(reason), "the reason lacks `{reason}`: {given}");
                         let lines = serial.lines().filter(|line| line.contains(&given)).count();
@@ -88,8 +111,8 @@ pub fn tests() -> Vec<Test> {
         .collect();
     // The loader must not act as if it spoke a revision that it does not know; the
     // kernel sees that and says so.
-    tests.push(Test::new("loader/unknown-base-revision", needs, |bench| {
-        match run(bench, |files| raise_base_revision(files))? {
+    tests.push(Test::new(format!("loader/{UNKNOWN_REVISION}"), needs, |bench| {
+        match run(bench, UNKNOWN_REVISION, |files| raise_base_revision(files))? {
             (Verdict::Panic { message, .. }, _) if message.contains("revision") => Ok(()),
             (other, serial) => {
                 bail!("expected a panic about the revision, got {other:?}\n{serial}")
@@ -99,8 +122,9 @@ pub fn tests() -> Vec<Test> {
     tests
 }
 
-/// Boots the spoiled files; returns the verdict and the serial output.
-fn run(bench: &super::bench::Bench, spoil: Spoiler) -> Result<(Verdict, String)> {
+/// Boots the spoiled files; returns the verdict and the serial output. What the
+/// catalogue says must be as in [`EXPLAINED`].
+fn run(bench: &super::bench::Bench, name: &str, spoil: Spoiler) -> Result<(Verdict, String)> {
     let guest =
         Guest { title: "spoiled", kernel: bench.kernel(KERNEL)?, cmdline: "", modules: &[] };
     let trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, Machine::default())?;
@@ -108,6 +132,9 @@ fn run(bench: &super::bench::Bench, spoil: Spoiler) -> Result<(Verdict, String)>
     spoil(&mut files)?;
     archive::write(&files, &trial.folder.path().join(boot::ARCHIVE))?;
     let outcome = trial.run(&limits(TIME_LIMIT), &mut sink())?;
+    if let Some((_, id)) = EXPLAINED.iter().find(|(spoiled, _)| *spoiled == name) {
+        explained_by(id, &trial, &outcome, bench)?;
+    }
     Ok((outcome.verdict, outcome.serial))
 }
 
