@@ -158,7 +158,15 @@ impl Image {
         let lines = Lines::from_dwarf(gimli::Dwarf::load(section)?)?;
         let mut functions: Vec<_> = elf
             .symbols()
-            .filter(|symbol| symbol.kind() == object::SymbolKind::Text)
+            .filter(|symbol| match symbol.kind() {
+                object::SymbolKind::Text => true,
+                // A label in assembly has no type.
+                object::SymbolKind::Unknown => symbol
+                    .section_index()
+                    .and_then(|index| elf.section_by_index(index).ok())
+                    .is_some_and(|section| section.kind() == object::SectionKind::Text),
+                _ => false,
+            })
             .filter_map(|symbol| Some((symbol.address(), symbol.size(), symbol.name().ok()?)))
             .map(|(address, size, name)| {
                 (address, size, addr2line::demangle_auto(name.into(), None).into_owned())

@@ -7,7 +7,7 @@ use core::hint::{black_box, spin_loop};
 use core::sync::atomic::AtomicU64;
 use m0_boot::irq::{self, Line};
 use m0_boot::vector::Vector;
-use m0_boot::{idt, pit, println, trap_frame};
+use m0_boot::{idt, pit, trap_frame};
 use shared::cases::Case;
 use shared::exit::{self, Reason};
 use x86_64::VirtAddr;
@@ -27,7 +27,6 @@ pub const CASES: &[Case] = &[
     ("iretq-bad-selector", iretq_bad_selector),
     ("vector-beyond-idt", vector_beyond_idt),
     ("misaligned-operand", misaligned_operand),
-    ("triple-after-output", triple_after_output),
     ("empty-idt", empty_idt),
     ("triple-unknown", triple_unknown),
     ("asked-reset", asked_reset),
@@ -103,7 +102,8 @@ fn iretq_bad_selector() {
     }
 }
 
-/// An IDT that ends behind the exceptions, and a vector beyond its end.
+/// An IDT that ends behind the exceptions, and a vector beyond its end. (QEMU's TCG
+/// puts twice the vector into the error code.)
 fn vector_beyond_idt() {
     let sidt = x86_64::instructions::tables::sidt();
     let limit = u16::from(Vector::EXCEPTIONS) * 16 - 1;
@@ -120,12 +120,6 @@ fn misaligned_operand() {
     let odd = (&raw const AREA) as u64 / 16 * 16 + 8;
     // SAFETY: raises #GP, which ends this kernel.
     unsafe { asm!("fxsave64 [{}]", in(reg) odd) }
-}
-
-/// The missing IDT of `triple-fault`, but after a line of output.
-fn triple_after_output() {
-    println!("before the fault");
-    super::endings::triple_fault();
 }
 
 /// An IDT whose table lies where nothing is mapped.

@@ -32,12 +32,23 @@ pub struct Logged {
     pub cpl: u8,
     pub rflags: u64,
     pub cr3: u64,
-    /// The last byte of the interrupt descriptor table.
-    pub idt_limit: u32,
+    /// First address and last byte of the interrupt descriptor table.
+    pub idt: (u64, u64),
     /// The general registers.
     pub registers: Vec<(String, u64)>,
     /// The exception that came up while this one was being delivered.
     pub met: Option<u8>,
+}
+
+impl Logged {
+    /// Whether a table with room for a gate was loaded: after a reset, base and limit
+    /// are 0 and 0xffff (Intel SDM volume 3A, table 10-1 "Processor States Following
+    /// Power-up, Reset, or INIT").
+    pub fn has_idt(&self) -> bool {
+        const GATE_BYTES: u64 = 16;
+        let (base, limit) = self.idt;
+        base != 0 && limit + 1 >= GATE_BYTES
+    }
 }
 
 /// What a log tells about the end of a run.
@@ -95,8 +106,8 @@ fn parse_check(line: &str) -> Option<(u8, u8)> {
 fn read_registers(entry: &mut Logged, line: &str) {
     let hex = |text: &str| u64::from_str_radix(text, 16).ok();
     if let Some(table) = line.strip_prefix("IDT=") {
-        let limit = table.split_ascii_whitespace().nth(1).and_then(hex);
-        entry.idt_limit = limit.and_then(|limit| limit.try_into().ok()).unwrap_or(0);
+        let mut words = table.split_ascii_whitespace().filter_map(hex);
+        entry.idt = (words.next().unwrap_or(0), words.next().unwrap_or(0));
         return;
     }
     // Names are padded to three: `R8 =0000000000000000`.
@@ -168,7 +179,7 @@ CPU Reset (CPU 0)
             cr2: Some(0x123),
             rflags: 0x46,
             cr3: 0xff5_1000,
-            idt_limit: 0xfff,
+            idt: (0xffff_ffff_8001_0000, 0xfff),
             registers: vec![
                 register("rax", 0),
                 register("rbx", 1 << 63),

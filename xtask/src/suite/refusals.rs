@@ -14,6 +14,7 @@ use crate::{
     verdict::Verdict,
 };
 use anyhow::{Context, Result, bail, ensure};
+use object::{Object, ObjectSegment};
 use std::{io::sink, time::Duration};
 
 /// The kernel that is spoiled.
@@ -73,7 +74,7 @@ const SPOILERS: [(&str, &str, Spoiler); 15] = [
 ];
 
 /// The fault catalogue's entries for some of them.
-const EXPLAINED: [(&str, &str); 7] = [
+const EXPLAINED: [(&str, &str); 8] = [
     ("cut-in-file-header", "loader-truncated"),
     ("not-elf", "loader-not-a-kernel"),
     ("overlapping-segments", "loader-linker-script"),
@@ -81,9 +82,12 @@ const EXPLAINED: [(&str, &str); 7] = [
     ("missing-kernel", "loader-missing-file"),
     ("bad-configuration-line", "loader-configuration"),
     (UNKNOWN_REVISION, "panic-handshake"),
+    (FIRST_INSTRUCTION, "triple-before-serial"),
 ];
 /// The test in which the kernel refuses, not the loader.
 const UNKNOWN_REVISION: &str = "unknown-base-revision";
+/// The one in which the kernel dies before it can say anything.
+const FIRST_INSTRUCTION: &str = "bad-first-instruction";
 
 /// The entries that these tests prove.
 #[cfg(test)]
@@ -111,6 +115,14 @@ pub fn tests() -> Vec<Test> {
         .collect();
     // The loader must not act as if it spoke a revision that it does not know; the
     // kernel sees that and says so.
+    tests.push(Test::new(format!("loader/{FIRST_INSTRUCTION}"), needs.clone(), |bench| match run(
+        bench,
+        FIRST_INSTRUCTION,
+        |files| break_entry(files),
+    )? {
+        (Verdict::TripleFault { .. }, serial) if serial.is_empty() => Ok(()),
+        (other, serial) => bail!("expected a silent triple fault, got {other:?}\n{serial}"),
+    }));
     tests.push(Test::new(format!("loader/{UNKNOWN_REVISION}"), needs, |bench| {
         match run(bench, UNKNOWN_REVISION, |files| raise_base_revision(files))? {
             (Verdict::Panic { message, .. }, _) if message.contains("revision") => Ok(()),
@@ -172,6 +184,22 @@ fn raise_base_revision(files: &mut [BootFile]) -> Result<()> {
     let kernel = kernel(files)?;
     let [tag, ..] = find_all(kernel, REVISION_MAGIC)[..] else { bail!("the kernel has no tag") };
     kernel[tag + 16..tag + 24].copy_from_slice(&99_u64.to_le_bytes());
+    Ok(())
+}
+
+/// Replaces the kernel's first instruction by one that does not exist.
+fn break_entry(files: &mut [BootFile]) -> Result<()> {
+    const UD2: [u8; 2] = [0x0f, 0x0b];
+    let kernel = kernel(files)?;
+    let file = object::File::parse(kernel.as_slice())?;
+    let mut segments = file.segments();
+    let at = segments.find_map(|segment| {
+        let offset = file.entry().checked_sub(segment.address())?;
+        let (start, length) = segment.file_range();
+        (offset < length).then_some(start + offset)
+    });
+    let at = at.context("no segment holds the entry point")? as usize;
+    kernel[at..at + UD2.len()].copy_from_slice(&UD2);
     Ok(())
 }
 

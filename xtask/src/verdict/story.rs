@@ -23,10 +23,7 @@ pub fn triple_fault(last: &[Logged], symbols: &Symbols) -> Vec<String> {
             continue;
         };
         let met = exceptions::name(met);
-        let what = match fault.idt_limit {
-            0..15 => ", for the IDT holds no gate",
-            _ => "",
-        };
+        let what = if fault.has_idt() { "" } else { ", for there is no IDT" };
         sentences.push(match is_last {
             true => format!("while it delivered that, {met} came up once more."),
             false => format!("while it delivered that, {met} came up{what}."),

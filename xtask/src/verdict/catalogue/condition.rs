@@ -34,6 +34,8 @@ pub struct Condition {
     output: Option<bool>,
     #[serde(default)]
     chain: Vec<u8>,
+    #[serde(default)]
+    met: Vec<u8>,
     idt: Option<Idt>,
     #[serde(default)]
     message: Vec<String>,
@@ -51,7 +53,7 @@ enum Vectors {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Idt {
-    /// Without a single gate.
+    /// None was loaded, or one without a single gate.
     None,
     /// Loaded, with room for gates.
     Loaded,
@@ -121,6 +123,7 @@ impl Condition {
             && one_of(&self.function, |part| mentions(&evidence.function, part))
             && one_of(&self.backtrace, |part| mentions(&evidence.backtrace, part))
             && one_of(&self.message, |part| evidence.message.contains(part.as_str()))
+            && one_of(&self.met, |vector| evidence.met == Some(*vector))
             && follows(&self.chain, &evidence.chain)
             && self.ring.is_none_or(|ring| evidence.ring == Some(ring))
             && self.idt.is_none_or(|idt| evidence.idt == Some(idt))
@@ -140,6 +143,7 @@ impl Condition {
             self.after.is_empty(),
             self.function.is_empty(),
             self.backtrace.is_empty(),
+            self.met.is_empty(),
             self.message.is_empty(),
         ];
         let options = [

@@ -11,6 +11,7 @@ use crate::{
     trial::Outcome,
     verdict::{Verdict, explain, kind::Kind},
 };
+use std::collections::BTreeSet;
 
 /// The longest instruction.
 const INSTRUCTION_BYTES: u64 = 15;
@@ -32,7 +33,8 @@ pub struct Evidence {
     pub after: Vec<Instruction>,
     /// A general register holds an address that is not canonical.
     pub wild_pointer: bool,
-    /// Names of the function at RIP, inlined ones too.
+    /// Names of the function at RIP, inlined ones too; of a CPU that was stopped, those
+    /// where it was most of the time.
     pub function: Vec<String>,
     /// The same, and of all its callers.
     pub backtrace: Vec<String>,
@@ -45,6 +47,8 @@ pub struct Evidence {
     pub output: bool,
     /// Vectors of a triple fault.
     pub chain: Vec<u8>,
+    /// What came up while the double fault was delivered.
+    pub met: Option<u8>,
     pub idt: Option<Idt>,
     pub message: String,
 }
@@ -69,6 +73,7 @@ impl Evidence {
             in_handler: None,
             output: false,
             chain: Vec::new(),
+            met: None,
             idt: None,
             message: String::new(),
         }
@@ -124,11 +129,8 @@ impl Evidence {
             .flat_map(|fault| [Some(fault.vector), fault.met])
             .flatten()
             .collect();
-        self.idt = Some(match first.idt_limit {
-            // Not even one gate of 16 bytes.
-            0..15 => Idt::None,
-            _ => Idt::Loaded,
-        });
+        self.met = last.last().and_then(|fault| fault.met);
+        self.idt = Some(if first.has_idt() { Idt::Loaded } else { Idt::None });
         self.look_at(first.rip, &[], symbols);
     }
 
@@ -145,6 +147,16 @@ impl Evidence {
         let busy = cpu.samples.iter().filter(|sample| handling(sample)).count();
         self.in_handler = Some(busy * 2 > cpu.samples.len());
         self.look_at(cpu.rip, &cpu.frames, symbols);
+        // One look may catch a loop anywhere.
+        let often = |name: &String| {
+            let at = |sample: &&Vec<u64>| {
+                sample.first().is_some_and(|&rip| names(rip, symbols).contains(name))
+            };
+            cpu.samples.iter().filter(at).count() * 2 > cpu.samples.len()
+        };
+        let all = cpu.samples.iter().filter_map(|sample| sample.first());
+        let seen: BTreeSet<String> = all.flat_map(|&rip| names(rip, symbols)).collect();
+        self.function = seen.into_iter().filter(often).collect();
     }
 
     fn look_at(&mut self, rip: u64, frames: &[u64], symbols: &Symbols) {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub enum Place {
     /// The first page: a null pointer, or a small offset from one.
     Null,
-    /// The lower half, that of user programs.
+    /// The rest of the lower half, that of user programs.
     User,
     /// Between the halves.
     NonCanonical,
@@ -40,7 +40,7 @@ const STACK_SLOT: u64 = 17 * PAGE_BYTES;
 /// All that can be said about `address`, if anything.
 pub fn classify(address: u64, symbols: &Symbols) -> Vec<Place> {
     match address {
-        0..PAGE_BYTES => vec![Place::Null, Place::User],
+        0..PAGE_BYTES => vec![Place::Null],
         PAGE_BYTES..LOWER_HALF_END => vec![Place::User],
         LOWER_HALF_END..UPPER_HALF => vec![Place::NonCanonical],
         UPPER_HALF..DIRECT_MAP_END => vec![Place::DirectMap],
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn addresses_are_classified() {
         let of = |address| classify(address, &Symbols::none());
-        assert_eq!(of(0x18), [Place::Null, Place::User]);
+        assert_eq!(of(0x18), [Place::Null]);
         assert_eq!(of(0x40_0000), [Place::User]);
         assert_eq!(of(1 << 63), [Place::NonCanonical]);
         assert_eq!(of(0xffff_8000_0000_0000), [Place::DirectMap]);
