@@ -3,7 +3,8 @@
 
 use super::{Test, bench::Need};
 use crate::process;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 use std::{ffi::OsString, process::Command, time::Duration};
 
 /// How long a call may take. It may have to wait for other builds, and to build a
@@ -124,6 +125,38 @@ pub fn tests() -> Vec<Test> {
             .run()?;
         ensure!(called.status == Some(0), "the kernel does not boot: {}", called.stdout);
         ensure!(called.stderr.contains("RUSTFLAGS"), "no note: {}", called.stderr);
+        Ok(())
+    }));
+    tests.push(Test::new("cli/json-verdict", boots(), |_| {
+        let call = |options: [&str; 2]| -> Result<(Option<i32>, Value)> {
+            let [dashes, option] = options;
+            let call = Xtask::new(["run", "m0", "--boot", "fast", "--json", dashes, option]);
+            let called = call.run()?;
+            let value = serde_json::from_str(&called.stdout)
+                .with_context(|| format!("stdout is not JSON alone:\n{}", called.stdout))?;
+            ensure!(called.stderr.contains("m0: "), "no words on stderr:\n{}", called.stderr);
+            Ok((called.status, value))
+        };
+        let (status, value) = call(["--memory", "128M"])?;
+        let verdict = &value["verdict"];
+        ensure!(status == Some(0) && verdict["kind"] == "complete", "not complete: {value:#}");
+        let (status, value) = call(["--", "bogus=1"])?;
+        let verdict = &value["verdict"];
+        let (kind, entry) = (&verdict["kind"], &verdict["catalogue"]["id"]);
+        ensure!(status == Some(1), "status {status:?}");
+        ensure!(kind == "panic" && entry == "panic-unknown-option", "{value:#}");
+        let source = verdict["panic"]["source"].as_str().unwrap_or_default();
+        ensure!(source.contains("Options::parse"), "no line of source: {value:#}");
+        Ok(())
+    }));
+    tests.push(Test::new("cli/json-tests", [], |_| {
+        let called = Xtask::new(["test", "layering", "--json"]).run()?;
+        let lines: Result<Vec<Value>, _> =
+            called.stdout.lines().map(serde_json::from_str::<Value>).collect();
+        let lines = lines.with_context(|| format!("not JSON lines:\n{}", called.stdout))?;
+        let [test, summary] = &lines[..] else { bail!("not two lines:\n{}", called.stdout) };
+        ensure!(test["outcome"] == "ok" && test["test"] == "layering", "{test}");
+        ensure!(summary["summary"]["passed"] == 1, "{summary}");
         Ok(())
     }));
     tests.push(Test::new("cli/first-and-last-line", boots(), |_| {

@@ -108,11 +108,13 @@ fn the_most_specific_entry_wins() {
 #[test]
 fn a_triple_fault_goes_by_what_the_idt_was() {
     let mut evidence = Evidence::of(Kind::TripleFault);
+    evidence.output = true;
     assert_eq!(found(&evidence), "triple-fault");
-    (evidence.idt, evidence.output) = (Some(Idt::None), true);
+    evidence.idt = Some(Idt::None);
     assert_eq!(found(&evidence), "triple-no-idt");
     evidence.output = false;
     assert_eq!(found(&evidence), "triple-before-serial");
+    evidence.output = true;
     (evidence.idt, evidence.met) = (Some(Idt::Loaded), Some(11));
     assert_eq!(found(&evidence), "triple-bad-idt");
 }
