@@ -14,6 +14,8 @@ mod containment;
 mod hostile;
 #[path = "guest/kernel_side.rs"]
 mod kernel_side;
+#[path = "guest/programs.rs"]
+mod programs;
 #[path = "guest/threads.rs"]
 mod threads;
 
@@ -21,14 +23,15 @@ use m0_boot::handshake::BootInfo;
 use m0_boot::{clock, handshake, irq, logger, pit, serial, traps};
 use m1_memory::physical::DirectMap;
 use m1_memory::{cpu, frames, paging::kernel, stack};
-use m2_usermode::{controls, gdt, policy, syscall, thread, watchdog};
+use m2_usermode::{controls, gdt, modules, policy, syscall, thread, watchdog};
 use shared::cases::{self, Case};
 use shared::cmdline::Options;
 use spin::Once;
 
 shared::host_main!("cargo xtask test guest/m2-usermode");
 
-const CASES: &[&[Case]] = &[hostile::CASES, calls::CASES, threads::CASES, kernel_side::CASES];
+const CASES: &[&[Case]] =
+    &[hostile::CASES, calls::CASES, threads::CASES, kernel_side::CASES, programs::CASES];
 
 static BOOT: Once<BootInfo> = Once::new();
 
@@ -38,6 +41,7 @@ extern "C" fn kernel_entry() -> ! {
     clock::init().unwrap_or_else(|error| panic!("clock: {error}"));
     logger::init();
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
+    modules::init(&boot.memory_map);
     gdt::init();
     traps::init(policy::contain, gdt::stack_for);
     let memory = DirectMap::new(boot.hhdm).unwrap_or_else(|error| panic!("{error}"));

@@ -1,6 +1,7 @@
 //! Why an address space could not be made, or could not grow.
 
 use super::MAX_CODE_BYTES;
+use crate::elf::ElfError;
 use core::fmt;
 use m1_memory::frames::FrameError;
 use m1_memory::paging::mapper::PagingError;
@@ -15,6 +16,8 @@ pub enum SpaceError {
         /// Its size.
         bytes: usize,
     },
+    /// The program's file is not one that can be loaded.
+    Elf(ElfError),
     /// The heap has no room for that much.
     HeapFull {
         /// What was asked for.
@@ -35,6 +38,7 @@ impl fmt::Display for SpaceError {
             Self::TooLarge { bytes } => {
                 write!(f, "{bytes} bytes of code; at most {MAX_CODE_BYTES} fit below the stack")
             }
+            Self::Elf(error) => write!(f, "not a program: {error}"),
             Self::HeapFull { bytes, left } => {
                 write!(f, "the heap cannot grow by {bytes} bytes; there is room for {left} more")
             }

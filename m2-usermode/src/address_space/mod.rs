@@ -193,3 +193,6 @@ impl Drop for AddressSpace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,11 +135,13 @@ fn trial(
     modules: &[Module],
     machine: Machine,
 ) -> Result<Trial> {
+    let mut all = bench.modules(package)?.to_vec();
+    all.extend_from_slice(modules);
     let guest = Guest {
         title: package,
         kernel: bench.file(&Need::GuestTest(package.to_owned()))?,
         cmdline: &format!("test={case} {cmdline}"),
-        modules,
+        modules: &all,
     };
     let mut trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, machine)?;
     trial.demands.boot = false;

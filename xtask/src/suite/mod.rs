@@ -4,6 +4,7 @@
 //! - [`bench`]: builds that, once, before the first test runs
 //! - [`runner`]: runs tests side by side; [`results`]: what is printed of them
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
+//! - [`miri`]: host tests once more, interpreted
 //! - [`budgets`]: instruction counts within their limits
 //! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
@@ -21,6 +22,7 @@ pub mod host;
 pub mod images;
 pub mod layering;
 pub mod loader_refusals;
+pub mod miri;
 pub mod plan;
 pub mod refusals;
 pub mod results;

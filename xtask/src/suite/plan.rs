@@ -2,7 +2,7 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, endings, guest, host, images, loader_refusals, refusals,
+    Test, boots, budgets, cli, endings, guest, host, images, loader_refusals, miri, refusals,
     static_checks, toolchains,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
@@ -13,6 +13,7 @@ use std::collections::HashSet;
 pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<Test>> {
     let mut tests = Vec::new();
     tests.extend(toolchains::tests(workspace, choice));
+    tests.extend(miri::tests());
     tests.extend(static_checks::tests());
     tests.extend(images::tests(workspace));
     tests.extend(boots::tests(workspace)?);
