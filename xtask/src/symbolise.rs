@@ -53,6 +53,8 @@ pub struct Place {
     pub line: Option<String>,
     /// The line's text, if the file is there.
     pub source: Option<SourceLine>,
+    /// Whether it is in the workspace, not in a library.
+    pub own: bool,
 }
 
 /// A line of a source file.
@@ -106,9 +108,11 @@ impl Symbols {
         Self { images: Vec::new(), root: PathBuf::new() }
     }
 
-    /// The address with its place, for people.
+    /// The address with its place, for people: the innermost one of our own, for what
+    /// a library inlines says little.
     pub fn describe(&self, address: u64) -> String {
-        match self.places(address).first() {
+        let places = self.places(address);
+        match places.iter().find(|place| place.own).or(places.first()) {
             Some(place) => format!("{address:#018x} {place}"),
             None => format!("{address:#018x} (no kernel code)"),
         }
@@ -212,11 +216,12 @@ impl Image {
                         None => continue,
                     },
                 };
-                places.push(Place { function, line, source });
+                let own = file.is_some_and(|file| root.join(file).starts_with(root));
+                places.push(Place { function, line, source, own });
             }
         }
         if places.is_empty() {
-            let nameless = |function| Place { function, line: None, source: None };
+            let nameless = |function| Place { function, line: None, source: None, own: false };
             places.extend(self.symbol(address).map(nameless));
         }
         places
@@ -296,6 +301,7 @@ mod tests {
         assert!(place.function.ends_with("known_function"), "{place}");
         let line = place.line.as_deref().expect("a line");
         assert!(line.contains("src/symbolise.rs:"), "{line}");
+        assert!(place.own);
         let source = place.source.as_ref().expect("the source is here");
         assert!(source.text.contains("fn known_function"), "{source}");
         assert_eq!(symbols.section(address), Some(Section::Text));

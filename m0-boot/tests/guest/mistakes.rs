@@ -9,6 +9,7 @@ use m0_boot::irq::{self, Line};
 use m0_boot::vector::Vector;
 use m0_boot::{idt, pit, trap_frame};
 use shared::cases::Case;
+use shared::events::{self, Event};
 use shared::exit::{self, Reason};
 use x86_64::VirtAddr;
 use x86_64::instructions::port::Port;
@@ -32,6 +33,7 @@ pub const CASES: &[Case] = &[
     ("asked-reset", asked_reset),
     ("leaves-early", || exit::leave(Reason::Complete)),
     ("halted-for-good", halted_for_good),
+    ("done-and-halted", done_and_halted),
     ("busy-loop", busy_loop),
     ("lock-held", lock_held),
     ("no-end-of-interrupt", no_end_of_interrupt),
@@ -158,6 +160,12 @@ fn halted_for_good() {
     loop {
         hlt();
     }
+}
+
+/// Forgets the last step: leaving.
+fn done_and_halted() {
+    events::emit::<&str>(Event::Done { nonce: "0123456789abcdef" });
+    halted_for_good();
 }
 
 fn start_ticking() {

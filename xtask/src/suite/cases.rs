@@ -13,6 +13,7 @@
 //! modules   = [{ name = "a.txt", cmdline = "x y", contents = "hello" }]
 //! timeout_s = 2                       # for `expect = "hang"` alone
 //! catalogue = "de-divide"             # the entry that must explain the verdict
+//! report    = ["why: ", "> div"]      # must appear in xtask's report, in this order
 //! ```
 
 use super::expect::Expect;
@@ -42,6 +43,8 @@ pub struct Case {
     pub hang_after: Duration,
     /// The fault catalogue's entry that must explain the verdict.
     pub catalogue: Option<String>,
+    /// Texts of the report.
+    pub report: Vec<String>,
 }
 
 /// A case as written.
@@ -64,6 +67,8 @@ struct Written {
     modules: Vec<WrittenModule>,
     timeout_s: Option<u64>,
     catalogue: Option<String>,
+    #[serde(default)]
+    report: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -141,8 +146,8 @@ impl Written {
             (Some(_), _) => bail!("key `timeout_s`: it is for `expect = \"hang\"` alone"),
         };
         ensure!(
-            self.serial.iter().all(|text| !text.is_empty() && !text.contains('\n')),
-            "key `serial`: a text is empty or longer than a line"
+            self.serial.iter().chain(&self.report).all(|text| is_part_of_line(text)),
+            "keys `serial` and `report`: a text is empty or longer than a line"
         );
         if let Some(id) = &self.catalogue {
             ensure!(
@@ -163,6 +168,7 @@ impl Written {
             modules,
             hang_after: Duration::from_secs(hang_after),
             catalogue: self.catalogue,
+            report: self.report,
         })
     }
 }
@@ -171,6 +177,10 @@ impl WrittenModule {
     fn module(self) -> Module {
         Module { name: self.name, cmdline: self.cmdline, contents: self.contents.into_bytes() }
     }
+}
+
+fn is_part_of_line(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\n')
 }
 
 fn parse_values<T: FromStr<Err = String>>(key: &str, texts: &[String]) -> Result<Vec<T>> {

@@ -111,10 +111,11 @@ fn run_case(bench: &Bench, package: &str, case: &Case, machine: Machine) -> Resu
     }
     find_in_order(&outcome.serial, &case.serial)
         .with_context(|| format!("serial output:\n{}", tail(&outcome.serial)))?;
-    match &case.catalogue {
-        Some(id) => explained_by(id, &trial, &outcome, bench),
-        None => Ok(()),
+    if let Some(id) = &case.catalogue {
+        explained_by(id, &trial, &outcome, bench)?;
     }
+    let report = explain(&trial, &outcome, bench)?;
+    find_in_order(&report, &case.report).with_context(|| format!("report:\n{report}"))
 }
 
 /// The catalogue's entry for the verdict must be `id`.
@@ -172,8 +173,9 @@ fn find_in_order(text: &str, wanted: &[String]) -> Result<()> {
     let mut rest = text;
     for want in wanted {
         let Some(at) = rest.find(want.as_str()) else {
-            let where_else = if text.contains(want.as_str()) { ", only earlier" } else { "" };
-            bail!("serial output lacks `{want}`{where_else}");
+            let where_else =
+                if text.contains(want.as_str()) { ", but it stands earlier" } else { "" };
+            bail!("`{want}` is missing{where_else}");
         };
         rest = &rest[at + want.len()..];
     }
@@ -189,7 +191,7 @@ mod tests {
         let wanted = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         assert!(find_in_order("one two three", &wanted(&["one", "three"])).is_ok());
         let error = find_in_order("one two", &wanted(&["two", "one"])).expect_err("order");
-        assert_eq!(error.to_string(), "serial output lacks `one`, only earlier");
+        assert_eq!(error.to_string(), "`one` is missing, but it stands earlier");
         assert!(find_in_order("one", &wanted(&["one", "one"])).is_err());
     }
 }

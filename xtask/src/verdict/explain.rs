@@ -97,6 +97,9 @@ pub fn logged(fault: &Logged, symbols: &Symbols) -> String {
         fault.code,
         symbols.describe(fault.rip)
     );
+    if let Some(words) = exceptions::error_code(fault.vector, fault.code) {
+        text.push_str(&format!(": {words}"));
+    }
     if let Some(cr2) = fault.cr2 {
         text.push_str(&format!(", CR2 {cr2:#018x}"));
     }

@@ -291,6 +291,7 @@ mod tests {
             "registers": { "rax": "0xffffffffffffffff", "rip": "0x1000", "cs": "0x8" },
             "story": [],
             "facts": [
+                "error code 0x2: write to a page that is not present, by ring 0",
                 "the address was 0xffffffffc0010fff (CR2)",
                 "in 0x0000000000001000 (no kernel code)",
                 "called from 0x0000000000002000 (no kernel code)",

@@ -3,7 +3,7 @@
 use super::{
     Verdict,
     catalogue::{Catalogue, Entry, evidence::Evidence},
-    story,
+    exceptions, story,
 };
 use crate::{
     qemu::monitor::CpuState,
@@ -83,8 +83,12 @@ impl<'a> Report<'a> {
         let mut lines = Vec::new();
         lines.extend(self.panicked.as_ref().map(SourceLine::to_string));
         match &self.outcome.verdict {
-            Verdict::Exception { fault, .. } if fault.vector == 14 => {
-                lines.push(format!("the address was {:#018x} (CR2)", fault.cr2));
+            Verdict::Exception { fault, .. } => {
+                let meaning = exceptions::error_code(fault.vector, fault.code);
+                lines.extend(meaning.map(|text| format!("error code {:#x}: {text}", fault.code)));
+                if fault.vector == 14 {
+                    lines.push(format!("the address was {:#018x} (CR2)", fault.cr2));
+                }
             }
             Verdict::TripleFault { .. } => {
                 lines.push("told from QEMU's log of a second run:".to_owned());
@@ -111,15 +115,15 @@ impl<'a> Report<'a> {
     pub fn explanation(&self) -> Vec<String> {
         let Some(entry) = self.entry else { return Vec::new() };
         vec![
-            format!("{}: {}", entry.title, entry.explanation),
+            format!("why: {}", entry.explanation),
             format!("check first: {}", entry.check_first),
             format!(
-                "read: {} ({}); {}; catalogue entry {}",
+                "read: \"{}\" ({}) in the book; {}",
                 Catalogue::get().chapter(&entry.chapter),
                 entry.chapter,
-                entry.manual,
-                entry.id
+                entry.manual
             ),
+            format!("fault catalogue: {} ({})", entry.id, entry.title),
         ]
     }
 
@@ -265,6 +269,7 @@ mod tests {
             "rax 0000000000000007 rbx",
             "\n    rsi 0000000000000007",
             "\n    check first: ",
+            "\n    why: ",
             "\n    read: ",
         ] {
             assert!(text.contains(part), "`{part}` is missing:\n{text}");

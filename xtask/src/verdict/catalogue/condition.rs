@@ -39,6 +39,8 @@ pub struct Condition {
     idt: Option<Idt>,
     #[serde(default)]
     message: Vec<String>,
+    #[serde(default)]
+    last_event: Vec<String>,
 }
 
 /// One vector, or all from one on.
@@ -124,6 +126,7 @@ impl Condition {
             && one_of(&self.backtrace, |part| mentions(&evidence.backtrace, part))
             && one_of(&self.message, |part| evidence.message.contains(part.as_str()))
             && one_of(&self.met, |vector| evidence.met == Some(*vector))
+            && one_of(&self.last_event, |word| evidence.last_event == *word)
             && follows(&self.chain, &evidence.chain)
             && self.ring.is_none_or(|ring| evidence.ring == Some(ring))
             && self.idt.is_none_or(|idt| evidence.idt == Some(idt))
@@ -145,6 +148,7 @@ impl Condition {
             self.backtrace.is_empty(),
             self.met.is_empty(),
             self.message.is_empty(),
+            self.last_event.is_empty(),
         ];
         let options = [
             self.vector.is_none(),

@@ -51,6 +51,8 @@ pub struct Evidence {
     pub met: Option<u8>,
     pub idt: Option<Idt>,
     pub message: String,
+    /// The first word of the last event.
+    pub last_event: String,
 }
 
 impl Evidence {
@@ -76,6 +78,7 @@ impl Evidence {
             met: None,
             idt: None,
             message: String::new(),
+            last_event: String::new(),
         }
     }
 
@@ -83,6 +86,8 @@ impl Evidence {
     pub fn collect(outcome: &Outcome, symbols: &Symbols) -> Self {
         let mut evidence = Self::of(outcome.verdict.kind());
         evidence.output = !outcome.serial.is_empty() || !outcome.events.is_empty();
+        let last = outcome.events.last().map_or("", String::as_str);
+        evidence.last_event = last.split(' ').next().unwrap_or_default().to_owned();
         match &outcome.verdict {
             Verdict::Exception { fault, registers, frames } => {
                 evidence.vector = Some(fault.vector);
