@@ -82,25 +82,27 @@ impl Monitor {
 
     /// Stops the CPU and reads its state; `None` if QEMU does not answer.
     ///
-    /// The CPU is looked at several times, to tell where it usually is; it stays
-    /// stopped in the end.
+    /// The CPU is looked at several times, to tell what it usually does: a loop may be
+    /// caught inside an interrupt's handler. It stays stopped in the end.
     pub fn stop_and_inspect(&mut self) -> Option<CpuState> {
-        let mut samples = Vec::with_capacity(SAMPLES);
-        loop {
-            self.execute(json!({ "execute": "stop" })).ok()?;
-            let text = self.human("info registers").ok()?;
-            let mut state = parse_registers(&text)?;
-            state.frames = self.frames(hex_field(&text, "RBP=").unwrap_or(0));
-            samples.push(std::iter::once(state.rip).chain(state.frames.clone()).collect());
-            if samples.len() == SAMPLES {
-                state.samples = samples;
-                state.in_service = self.in_service();
-                return Some(state);
-            }
+        let mut states = vec![self.look()?];
+        while states.len() < SAMPLES {
             self.execute(json!({ "execute": "cont" })).ok()?;
             // What is waited for is the guest's time passing.
             std::thread::sleep(SAMPLE_PAUSE);
+            states.push(self.look()?);
         }
+        usual(states)
+    }
+
+    /// Stops the CPU and reads its state at this moment.
+    fn look(&mut self) -> Option<CpuState> {
+        self.execute(json!({ "execute": "stop" })).ok()?;
+        let text = self.human("info registers").ok()?;
+        let mut state = parse_registers(&text)?;
+        state.frames = self.frames(hex_field(&text, "RBP=").unwrap_or(0));
+        state.in_service = self.in_service();
+        Some(state)
     }
 
     /// The return addresses on the stack. Outside 64-bit mode there is no frame to
@@ -180,6 +182,17 @@ impl Monitor {
     }
 }
 
+/// The last of the states in which the CPU was most often, by interrupt flag and HLT,
+/// with the places of all of them.
+fn usual(mut states: Vec<CpuState>) -> Option<CpuState> {
+    let kind = |state: &CpuState| (state.interrupts_on(), state.halted);
+    let count = |wanted| states.iter().filter(|state| kind(state) == wanted).count();
+    let index = (0..states.len()).max_by_key(|&index| count(kind(&states[index])))?;
+    let place = |state: &CpuState| std::iter::once(state.rip).chain(state.frames.clone()).collect();
+    let samples = states.iter().map(place).collect();
+    Some(CpuState { samples, ..states.swap_remove(index) })
+}
+
 /// Reads the output of `info registers`, which has 32-bit names before the CPU
 /// is in 64-bit mode.
 fn parse_registers(text: &str) -> Option<CpuState> {
@@ -233,6 +246,16 @@ mod tests {
         assert_eq!(hex_field(text, "RBP="), Some(0xffff_ffff_8001_2f80));
         assert!(state.registers.contains(&("rbx".to_owned(), 1)));
         assert_eq!(general_registers("R8 =0000000000000001 R15=000000000000000f").len(), 2);
+    }
+
+    #[test]
+    fn what_the_cpu_does_most_of_the_time_counts() {
+        let state = |rip, rflags| CpuState { rip, rflags, ..CpuState::default() };
+        let states = vec![state(1, 1 << 9), state(2, 0), state(3, 1 << 9), state(4, 0x46)];
+        let usual = |states: &[CpuState]| usual(states.to_vec()).expect("a state");
+        assert_eq!(usual(&states[..3]).rip, 3);
+        assert_eq!(usual(&states[1..]).rip, 4);
+        assert_eq!(usual(&states).samples, [[1], [2], [3], [4]]);
     }
 
     #[test]

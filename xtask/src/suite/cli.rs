@@ -2,7 +2,7 @@
 //! end in one line that helps.
 
 use super::{Test, bench::Need};
-use crate::process;
+use crate::{measure, process};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::{ffi::OsString, process::Command, time::Duration};
@@ -167,6 +167,18 @@ pub fn tests() -> Vec<Test> {
         ensure!(kind == "panic" && entry == "panic-unknown-option", "{value:#}");
         let source = verdict["panic"]["source"].as_str().unwrap_or_default();
         ensure!(source.contains("Options::parse"), "no line of source: {value:#}");
+        Ok(())
+    }));
+    let mut bench = boots().to_vec();
+    bench.extend([Need::BenchUser, Need::Kernel(measure::PACKAGE.to_owned())]);
+    bench.push(Need::Kernel(measure::BOOTED.to_owned()));
+    tests.push(Test::new("cli/json-bench-of-a-failing-kernel", bench, |_| {
+        let call = Xtask::new(["bench", "--json"]).env("MYRIA_QEMU", "/nonexistent/qemu");
+        let called = call.run()?;
+        let value: Value = serde_json::from_str(&called.stdout)
+            .with_context(|| format!("stdout is not JSON alone:\n{}", called.stdout))?;
+        ensure!(value["verdict"]["kind"] == "emulator-missing", "{value:#}");
+        ensure!(called.status == Some(1), "status {:?}", called.status);
         Ok(())
     }));
     tests.push(Test::new("cli/json-tests", [], |_| {

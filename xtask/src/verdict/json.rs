@@ -3,7 +3,7 @@
 //! ```json
 //! {
 //!   "version": 1,
-//!   "milestone": "m1",
+//!   "kernel": "m1",
 //!   "boot": "fast",
 //!   "verdict": {
 //!     "kind": "exception",
@@ -36,6 +36,9 @@
 //! }
 //! ```
 //!
+//! `kernel` is what people type: a milestone, or `bench`. A mistake on the command line
+//! gives no document, only the exit status 2.
+//!
 //! `kind` is one of the names in [`Kind`]: complete, build-error, check-failed,
 //! incomplete, panic, exception, loader-refused, triple-fault, reset, hang, flood,
 //! emulator-missing, emulator-failed, interrupted. Beside it stands what only some
@@ -63,11 +66,11 @@ pub const VERSION: u32 = 1;
 /// How much of the serial output goes along.
 const TAIL_LINES: usize = 40;
 
-/// What `run --json` prints.
+/// What `run --json` prints, and `bench --json` if a kernel fails.
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
-    milestone: &'a str,
+    kernel: &'a str,
     boot: &'a str,
     verdict: Object<'a>,
 }
@@ -163,10 +166,10 @@ struct PlaceObject<'a> {
     source: Option<&'a str>,
 }
 
-/// The document about one run of a milestone.
-pub fn document(milestone: &str, boot: &str, report: &Report) -> Result<String> {
+/// The document about one run of `kernel`, booted by the way `boot`.
+pub fn document(kernel: &str, boot: &str, report: &Report) -> Result<String> {
     let verdict = Object::new(report);
-    let document = Document { version: VERSION, milestone, boot, verdict };
+    let document = Document { version: VERSION, kernel, boot, verdict };
     Ok(serde_json::to_string_pretty(&document)?)
 }
 
@@ -303,7 +306,7 @@ mod tests {
         });
         assert_eq!(verdict, expected);
         assert_eq!(
-            (&value["version"], &value["milestone"], &value["boot"]),
+            (&value["version"], &value["kernel"], &value["boot"]),
             (&json!(1), &json!("m1"), &json!("fast"))
         );
         let keys: Vec<&String> = catalogue.as_object().expect("an entry").keys().collect();
