@@ -13,7 +13,7 @@ use shared::events::{self, Event};
 use shared::exit::{self, Reason};
 use x86_64::VirtAddr;
 use x86_64::instructions::port::Port;
-use x86_64::instructions::tables::lidt;
+use x86_64::instructions::tables::{lgdt, lidt};
 use x86_64::instructions::{hlt, interrupts};
 use x86_64::registers::control::{Cr4, Cr4Flags};
 use x86_64::structures::DescriptorTablePointer;
@@ -30,6 +30,7 @@ pub const CASES: &[Case] = &[
     ("misaligned-operand", misaligned_operand),
     ("empty-idt", empty_idt),
     ("triple-unknown", triple_unknown),
+    ("empty-gdt", empty_gdt),
     ("asked-reset", asked_reset),
     ("leaves-early", || exit::leave(Reason::Complete)),
     ("halted-for-good", halted_for_good),
@@ -143,6 +144,19 @@ fn empty_idt() {
     unsafe {
         lidt(&DescriptorTablePointer { limit, base });
         (UNMAPPED as *const u64).read_volatile();
+    }
+}
+
+/// The GDT is loaded before it is filled: no segment can be loaded any more, not even
+/// the handlers' own.
+fn empty_gdt() {
+    static DESCRIPTORS: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+    let base = VirtAddr::from_ptr(DESCRIPTORS.as_ptr());
+    let limit = (size_of_val(&DESCRIPTORS) - 1) as u16;
+    // SAFETY: the fault that follows resets the machine, as it shall.
+    unsafe {
+        lgdt(&DescriptorTablePointer { limit, base });
+        asm!("mov ds, {0:x}", in(reg) 0x10u16);
     }
 }
 
