@@ -133,10 +133,11 @@ pub fn tests() -> Vec<Test> {
     }));
     tests.push(Test::new("cli/unknown-program", programs(), |_| {
         let called = Xtask::new(["run", "m2", "--boot", "fast", "--", "run=nobody"]).run()?;
-        let last = called.stdout.lines().last().unwrap_or_default();
-        let named = last.contains("there is no program `nobody`") && last.contains("`greeter`");
-        ensure!(called.status == Some(1) && named, "the verdict names no programs: {last}");
-        ensure!(last.starts_with("m2: check `run` failed: "), "no failed check: {last}");
+        let verdict = called.verdict();
+        let named =
+            verdict.contains("there is no program `nobody`") && verdict.contains("`greeter`");
+        ensure!(called.status == Some(1) && named, "the verdict names no programs: {verdict}");
+        ensure!(verdict.starts_with("m2: check `run` failed: "), "no failed check: {verdict}");
         Ok(())
     }));
     tests.push(Test::new("cli/rustflags-are-left-out", boots(), |_| {
