@@ -6,13 +6,15 @@
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
 //! - [`miri`]: host tests once more, interpreted
 //! - [`budgets`]: instruction counts within their limits
-//! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
+//! - [`case_files`], [`cases`], [`expect`], [`guest`]: in-guest tests and the files
+//!   that describe them
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
 pub mod bench;
 pub mod boots;
 pub mod budgets;
+pub mod case_files;
 pub mod cases;
 pub mod cli;
 pub mod endings;
@@ -39,6 +41,8 @@ pub struct Test {
     pub name: String,
     /// What has to be built for it.
     pub needs: Vec<Need>,
+    /// Whether it runs only when long tests are asked for.
+    pub long: bool,
     /// What it does. An error is a failure, and says why.
     pub body: Body,
 }
@@ -71,6 +75,11 @@ impl Test {
         needs: impl Into<Vec<Need>>,
         body: impl Fn(&Bench) -> Result<Passed> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), needs: needs.into(), body: Box::new(body) }
+        Self { name: name.into(), needs: needs.into(), long: false, body: Box::new(body) }
+    }
+
+    /// The same test, as a long one or not.
+    pub fn long(self, long: bool) -> Self {
+        Self { long, ..self }
     }
 }

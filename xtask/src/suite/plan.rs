@@ -9,8 +9,8 @@ use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
 use std::collections::HashSet;
 
-/// Collects the tests whose names contain `filter`.
-pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<Test>> {
+/// Collects the tests whose names contain `filter`, long ones if asked for.
+pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) -> Result<Vec<Test>> {
     let mut tests = Vec::new();
     tests.extend(toolchains::tests(workspace, choice));
     tests.extend(miri::tests());
@@ -29,6 +29,6 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<
     for test in &tests {
         ensure!(names.insert(test.name.clone()), "two tests are called {}", test.name);
     }
-    tests.retain(|test| test.name.contains(filter));
+    tests.retain(|test| test.name.contains(filter) && (long || !test.long));
     Ok(tests)
 }

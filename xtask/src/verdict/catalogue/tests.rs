@@ -2,24 +2,18 @@
 
 use super::{Catalogue, condition::Idt, evidence::Evidence, place::Place};
 use crate::{
-    suite::{cases, loader_refusals, refusals},
+    suite::{case_files, loader_refusals, refusals},
     verdict::kind::Kind,
+    workspace::Workspace,
 };
-use std::{
-    collections::{BTreeSet, HashSet},
-    path::Path,
-};
-
-fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
-}
+use std::collections::{BTreeSet, HashSet};
 
 /// The entries that the cases of all test kernels and the refusals name.
 fn proven() -> BTreeSet<String> {
     let mut proven = BTreeSet::new();
-    for package in ["m0-boot", "m1-memory", "m2-usermode"] {
-        let file = workspace().join(package).join("tests/guest.toml");
-        let cases = cases::read(&file).expect("good cases");
+    let workspace = Workspace::load().expect("the workspace");
+    for package in workspace.packages() {
+        let cases = case_files::read(&workspace, package).expect("good cases");
         proven.extend(cases.into_iter().filter_map(|case| case.catalogue));
     }
     proven.extend(refusals::explained().map(str::to_owned));
