@@ -44,7 +44,7 @@
 //! emulator-missing, emulator-failed, interrupted. Beside it stands what only some
 //! kinds have: `check` {name, message}, `panic` {location, message, source},
 //! `exception`, `hang` and `flood` {interrupts, halted, ring, in_service}. Whatever
-//! is not known is absent, lists are empty. Addresses and register values are text,
+//! is not known is absent (`line` and `source` where the file is not there), lists are empty. Addresses and register values are text,
 //! for 64 bits do not fit every reader's numbers; `places` has the innermost inlined
 //! function first. `serial_tail` is the last 40 lines. Keys and names stay as they
 //! are within a version.

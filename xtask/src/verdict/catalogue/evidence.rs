@@ -43,7 +43,7 @@ pub struct Evidence {
     pub halted: Option<bool>,
     pub in_service: Option<bool>,
     pub in_handler: Option<bool>,
-    /// A byte came by serial or the debug console.
+    /// A byte came by serial or the debug console, other than the firmware's.
     pub output: bool,
     /// Vectors of a triple fault.
     pub chain: Vec<u8>,
@@ -85,7 +85,7 @@ impl Evidence {
     /// Everything that `outcome` tells.
     pub fn collect(outcome: &Outcome, symbols: &Symbols) -> Self {
         let mut evidence = Self::of(outcome.verdict.kind());
-        evidence.output = !outcome.serial.is_empty() || !outcome.events.is_empty();
+        evidence.output = !outcome.events.is_empty() || kernel_spoke(&outcome.serial);
         let last = outcome.events.last().map_or("", String::as_str);
         evidence.last_event = last.split(' ').next().unwrap_or_default().to_owned();
         match &outcome.verdict {
@@ -181,6 +181,52 @@ impl Evidence {
     }
 }
 
+/// Whether anything on serial is not the firmware's.
+fn kernel_spoke(serial: &str) -> bool {
+    let firmware = |line: &str| line.trim().is_empty() || line.starts_with("BdsDxe: ");
+    !serial.lines().all(firmware)
+}
+
 fn names(address: u64, symbols: &Symbols) -> Vec<String> {
     symbols.places(address).into_iter().map(|place| place.function).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_firmware_s_words_are_not_the_kernel_s() {
+        let firmware = "BdsDxe: loading Boot0001\r\nBdsDxe: starting Boot0001\r\n\r\n";
+        assert!(!kernel_spoke("") && !kernel_spoke(firmware));
+        assert!(kernel_spoke(&format!("{firmware}Myria M0: boot\r\n")));
+    }
+
+    #[test]
+    fn a_triple_fault_is_told_by_its_first_exception() {
+        let fault = |vector, met| Logged { vector, met, rip: 0x20, ..Logged::default() };
+        let cause = Logged { code: 0x10, cr2: Some(8), cpl: 3, ..fault(14, Some(13)) };
+        let outcome =
+            Outcome::without_run(Verdict::TripleFault { last: vec![cause, fault(8, Some(11))] });
+        let evidence = Evidence::collect(&outcome, &Symbols::none());
+        assert_eq!((evidence.vector, evidence.code, evidence.ring), (Some(14), 0x10, Some(3)));
+        assert_eq!((evidence.chain, evidence.met), (vec![14, 13, 8, 11], Some(11)));
+        assert_eq!((evidence.address, evidence.idt), (vec![Place::Null], Some(Idt::None)));
+        assert!(!evidence.output);
+    }
+
+    #[test]
+    fn a_stopped_cpu_is_where_it_was_most_of_the_time() {
+        let cpu = CpuState {
+            rflags: 1 << 9,
+            in_service: Some(1),
+            samples: vec![vec![1], vec![2], vec![2]],
+            ..CpuState::default()
+        };
+        let limit = std::time::Duration::ZERO;
+        let outcome = Outcome::without_run(Verdict::Hang { limit, cpu: Some(cpu) });
+        let evidence = Evidence::collect(&outcome, &Symbols::none());
+        assert_eq!((evidence.interrupts, evidence.in_service), (Some(true), Some(true)));
+        assert_eq!((evidence.in_handler, evidence.halted), (Some(false), Some(false)));
+    }
 }
