@@ -4,5 +4,7 @@
 pub mod bench;
 pub mod doctor;
 pub mod image;
+pub mod monitor;
+pub mod opened;
 pub mod run;
 pub mod test;
