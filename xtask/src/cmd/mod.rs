@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod doctor;
+pub mod gdb;
 pub mod image;
 pub mod monitor;
 pub mod opened;
