@@ -97,13 +97,12 @@ def number(text):
 
 
 def symbol_address(name):
-    found = gdb.lookup_minimal_symbol(name) if hasattr(gdb, "lookup_minimal_symbol") else None
-    if found is not None:
-        return int(found.value().address) & (1 << 64) - 1
+    """The address of one of the linker script's symbols."""
     try:
-        return number(f"&{name}")
+        found = re.search(r"0x[0-9a-f]+", gdb.execute(f"info address {name}", to_string=True))
     except gdb.error:
         return None
+    return int(found[0], 16) if found else None
 
 
 def place_of(address):
@@ -248,25 +247,34 @@ class Threads(gdb.Command):
 
     def invoke(self, arguments, from_tty):
         words_of(arguments, 0, 0, "threads")
-        try:
-            scheduler = gdb.parse_and_eval(self.SCHEDULER)
-        except gdb.error:
+        # GDB reads debug information when it must; by name alone it finds nothing of
+        # a unit that it has not read.
+        gdb.execute("info variables -q ^" + self.SCHEDULER, to_string=True)
+        scheduler = gdb.lookup_global_symbol(self.SCHEDULER)
+        scheduler = scheduler or gdb.lookup_static_symbol(self.SCHEDULER)
+        if scheduler is None:
             raise gdb.GdbError("this kernel has no threads: they come with m2")
-        table = descend(scheduler, "table")
+        table = descend(scheduler.value(), "table")
         entries = table[table.type.fields()[0]]
         low, high = entries.type.range()
+        running = first_number(descend(scheduler.value(), "running"))
         print("thread  switches   ticks  name             state")
         for place in range(low, high + 1):
             entry = entries[place]
-            identity = entry["id"]
-            bits = int(identity[identity.type.fields()[0]])
+            bits = first_number(entry["id"])
             if bits == 0:
                 continue
             name = entry["name"].format_string(max_elements=64)
             name = re.search(r'"([^"]*)"', name)
             state = entry["state"].format_string().rpartition("::")[2]
+            state = "Running" if place == running else state
             print(f"{bits >> 16:6}  {int(entry['switches']):8}  {int(entry['ticks']):6}  "
                   f"{name[1] if name else '':<16} {state}")
+
+
+def first_number(value):
+    """What a type of one number holds."""
+    return int(value[value.type.fields()[0]])
 
 
 def descend(value, wanted):

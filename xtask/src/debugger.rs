@@ -92,6 +92,8 @@ impl Session<'_> {
         add(format_args!("set debuginfod enabled off"));
         add(format_args!("set disassembly-flavor intel"));
         add(format_args!("set print asm-demangle on"));
+        // The table of threads is larger than GDB's limit for a value.
+        add(format_args!("set max-value-size unlimited"));
         add(format_args!("directory {}", self.root.display()));
         if let Some(printers) = self.printers {
             add(format_args!("source {}", printers.display()));
@@ -116,6 +118,8 @@ impl Session<'_> {
             add(format_args!("    print('error:', error)"));
             add(format_args!("    gdb.execute('quit 1')"));
             add(format_args!("end"));
+            // Else the machine would run on.
+            add(format_args!("kill"));
         }
         text
     }

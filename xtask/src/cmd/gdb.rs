@@ -65,7 +65,7 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let listener = args.listen.map(|address| {
         TcpListener::bind(address).with_context(|| {
             format!(
-                "cannot listen at {address}; is another machine there? Choose with --listen ADDRESS"
+                "cannot listen at {address}; is another machine there? choose another with --listen=ADDRESS"
             )
         })
     });
@@ -201,13 +201,13 @@ impl Operator for Absent {
     }
 }
 
-/// The verdict, if it was QEMU that failed.
+/// The verdict, if it was QEMU that failed. GDB may have ended it, with status 0.
 fn emulator_failure(opened: &Opened, observed: Result<Observed, Outcome>) -> Option<Verdict> {
     let verdict = match observed {
         Ok(observed) => classify::classify(&observed, &opened.trial.demands),
         Err(outcome) => outcome.verdict,
     };
     let failed = matches!(verdict, Verdict::EmulatorMissing { .. })
-        || matches!(verdict, Verdict::EmulatorFailed { status: Some(_), .. });
+        || matches!(verdict, Verdict::EmulatorFailed { status: Some(1..), .. });
     failed.then_some(verdict)
 }

@@ -6,6 +6,7 @@
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
 //! - [`budgets`]: instruction counts within their limits
 //! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
+//! - [`gdb`], [`monitor`]: the machine opened, by scripts
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
@@ -16,11 +17,13 @@ pub mod cases;
 pub mod cli;
 pub mod endings;
 pub mod expect;
+pub mod gdb;
 pub mod guest;
 pub mod host;
 pub mod images;
 pub mod layering;
 pub mod loader_refusals;
+pub mod monitor;
 pub mod plan;
 pub mod refusals;
 pub mod runner;
