@@ -87,6 +87,7 @@ impl Trial {
             interrupt_log: None,
             counts_instructions: false,
             debugger: None,
+            nmi_after: None,
         };
         Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
     }

@@ -5,6 +5,7 @@ use crate::elf::ElfError;
 use core::fmt;
 use m1_memory::frames::FrameError;
 use m1_memory::paging::mapper::PagingError;
+use x86_64::VirtAddr;
 
 /// What was refused, with what stood in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,11 @@ pub enum SpaceError {
         /// What is left.
         left: u64,
     },
+    /// That page is the kernel's to map.
+    NotUserHalf {
+        /// Its address.
+        page: VirtAddr,
+    },
     /// No memory for a page.
     Frames(FrameError),
     /// No memory for a table, or an address used twice.
@@ -42,6 +48,7 @@ impl fmt::Display for SpaceError {
             Self::HeapFull { bytes, left } => {
                 write!(f, "the heap cannot grow by {bytes} bytes; there is room for {left} more")
             }
+            Self::NotUserHalf { page } => write!(f, "{page:#x} is not in the user half"),
             Self::Frames(error) => error.fmt(f),
             Self::Paging(error) => error.fmt(f),
         }

@@ -70,7 +70,8 @@ impl<M: PhysicalMemory, F: FrameAllocator> UserHalf<M, F> {
         Ok(())
     }
 
-    fn map_page(
+    /// The same for one page.
+    pub fn map_page(
         &mut self,
         address: VirtAddr,
         access: Access,

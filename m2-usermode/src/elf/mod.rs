@@ -26,6 +26,7 @@
 mod bytes;
 mod dynamic;
 mod error;
+mod format;
 
 pub use dynamic::Relocation;
 pub use error::ElfError;
@@ -34,6 +35,7 @@ use crate::address_space::MAX_CODE_BYTES;
 use arrayvec::ArrayVec;
 use bytes::{u16_at, u32_at, u64_at};
 use core::ops::Range;
+use format::{header, program_header};
 use m1_memory::layout::PAGE_BYTES;
 use m1_memory::paging::access::Use;
 
@@ -73,43 +75,6 @@ impl Segment {
     fn holds(&self, address: u64, bytes: u64) -> bool {
         address >= self.start && address.checked_add(bytes).is_some_and(|end| end <= self.end())
     }
-}
-
-/// Offsets in the file header, which is as long as a program's first byte allows.
-mod header {
-    pub const MAGIC: [u8; 4] = *b"\x7fELF";
-    pub const CLASS: usize = 4;
-    pub const DATA: usize = 5;
-    pub const TYPE: usize = 16;
-    pub const MACHINE: usize = 18;
-    pub const ENTRY: usize = 24;
-    pub const TABLE: usize = 32;
-    pub const ENTRY_BYTES: usize = 54;
-    pub const ENTRIES: usize = 56;
-
-    pub const CLASS_64: u8 = 2;
-    pub const LITTLE_ENDIAN: u8 = 1;
-    pub const POSITION_INDEPENDENT: u16 = 3;
-    pub const X86_64: u16 = 62;
-}
-
-/// Offsets in a program header.
-mod program_header {
-    pub const BYTES: usize = 56;
-    pub const TYPE: usize = 0;
-    pub const FLAGS: usize = 4;
-    pub const OFFSET: usize = 8;
-    pub const ADDRESS: usize = 16;
-    pub const FILE_BYTES: usize = 32;
-    pub const MEMORY_BYTES: usize = 40;
-
-    pub const LOAD: u32 = 1;
-    pub const DYNAMIC: u32 = 2;
-    pub const INTERPRETER: u32 = 3;
-    pub const THREAD_LOCAL: u32 = 7;
-
-    pub const EXECUTE: u32 = 1;
-    pub const WRITE: u32 = 2;
 }
 
 impl<'a> Image<'a> {

@@ -23,6 +23,9 @@ pub struct Launch {
     pub counts_instructions: bool,
     /// A listening socket, on which a debugger finds the machine halted.
     pub debugger: Option<Arc<OwnedFd>>,
+    /// From the report of this check on, NMIs are injected as fast as QEMU takes
+    /// them.
+    pub nmi_after: Option<String>,
 }
 
 /// What the machine boots from.
@@ -155,6 +158,7 @@ mod tests {
             interrupt_log: None,
             counts_instructions: false,
             debugger: None,
+            nmi_after: None,
         }
     }
 
