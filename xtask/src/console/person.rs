@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Ctrl-], which leaves, as in telnet.
-const LEAVE: u8 = 0x1d;
+pub const LEAVE: u8 = 0x1d;
 
 /// The keyboard.
 pub struct Person {

@@ -4,7 +4,9 @@ use super::{
     Test,
     bench::{Bench, Need},
     cli::{Called, Xtask},
+    endings::emulators_in,
     monitor::refused_command,
+    terminal::AtTerminal,
 };
 use crate::{
     debugger,
@@ -14,7 +16,7 @@ use crate::{
     workspace::Workspace,
 };
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use std::{
     fs,
@@ -101,6 +103,7 @@ pub fn tests(workspace: &Workspace) -> Vec<Test> {
             Ok(())
         }));
     }
+    tests.push(Test::new("gdb/m2/ctrl-c", needs("m2-usermode"), |_| ctrl_c()));
     tests.push(Test::new("gdb/m0/listen", needs("m0-boot"), listen));
     tests
 }
@@ -124,6 +127,32 @@ fn session() -> Result<()> {
         rest = after;
     }
     ensure!(status == Some(0), "status {status:?}\n{stderr}");
+    Ok(())
+}
+
+/// Ctrl-C stops the kernel, not xtask; with GDB the machine ends.
+fn ctrl_c() -> Result<()> {
+    const PROMPT: &str = "(gdb) ";
+    let folder = temporary_folder()?;
+    // Its console lets the kernel run until somebody stops it.
+    let call = Xtask::new(["gdb", "m2", "--", "console=on"]).env("TMPDIR", folder.path());
+    let mut terminal = AtTerminal::start(call.env("TERM", "dumb").command())?;
+    terminal.wait_for("kernel_entry")?;
+    terminal.wait_for(PROMPT)?;
+    terminal.type_in(b"continue\n")?;
+    terminal.wait_for("m2> ")?;
+    // What a terminal does on Ctrl-C. QEMU is in a group of its own.
+    kill_process_group(Pid::from_child(terminal.running.pipes()), Signal::INT)?;
+    terminal.wait_for("Program received signal SIGINT")?;
+    terminal.wait_for(PROMPT)?;
+    ensure!(emulators_in(folder.path())? > 0, "QEMU has ended");
+    terminal.type_in(b"backtrace\n")?;
+    terminal.wait_for("m2_usermode::console::serve")?;
+    terminal.wait_for(PROMPT)?;
+    terminal.type_in(b"quit\n")?;
+    let status = terminal.end()?;
+    ensure!(status.success(), "{status}");
+    ensure!(emulators_in(folder.path())? == 0, "QEMU lives on");
     Ok(())
 }
 

@@ -8,7 +8,7 @@
 //! - [`budgets`]: instruction counts within their limits
 //! - [`case_files`], [`cases`], [`expect`], [`guest`]: in-guest tests and the files
 //!   that describe them
-//! - [`gdb`], [`monitor`]: the machine opened, by scripts
+//! - [`gdb`], [`monitor`], [`terminal`]: the machine opened, by scripts and by keys
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
@@ -32,6 +32,7 @@ pub mod plan;
 pub mod refusals;
 pub mod runner;
 pub mod static_checks;
+pub mod terminal;
 pub mod toolchains;
 
 use anyhow::Result;

@@ -4,12 +4,15 @@ use super::{
     Test,
     bench::{Bench, Need},
     cli::{Called, Xtask},
+    endings::emulators_in,
     guest::explain,
+    terminal::AtTerminal,
 };
 use crate::{
     console::{
         self,
         judge::{Judgement, judge},
+        person::LEAVE,
         script::{Line, Patience, Script},
     },
     host,
@@ -18,7 +21,8 @@ use crate::{
     trial::{Guest, Trial, temporary_folder},
 };
 use anyhow::{Context, Result, bail, ensure};
-use std::{collections::BTreeSet, fs, io::sink, time::Duration};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{collections::BTreeSet, fs, io::sink, path::Path, time::Duration};
 
 const PACKAGE: &str = "m2-usermode";
 /// What stands before each command.
@@ -87,6 +91,8 @@ pub fn tests() -> Vec<Test> {
         Test::new("monitor/commands", needs(), |_| commands()),
         Test::new("monitor/mistakes", needs(), |_| mistakes()),
         Test::new("monitor/rubbish", needs(), rubbish),
+        Test::new("monitor/terminal/keys", needs(), |_| keys()),
+        Test::new("monitor/terminal/killed", needs(), |_| killed()),
         Test::new("monitor/left-early", needs(), |_| {
             let Called { status, stdout, .. } = monitor("quit\nhelp\nticks\n")?;
             let told = stdout.contains("not sent: line 2, `help`, and what follows it (2 in all)");
@@ -220,6 +226,54 @@ fn rubbish(bench: &Bench) -> Result<()> {
     );
     ensure!(failures.iter().all(|failure| failure.line.number < 4), "{failures:?}");
     ensure!(observed.serial.contains(" ticks at 100 Hz"), "{}", observed.serial);
+    Ok(())
+}
+
+/// Starts the monitor at a terminal and waits for its prompt.
+fn at_terminal(folder: &Path) -> Result<AtTerminal> {
+    let command = Xtask::new(["monitor", "m2"]).env("TMPDIR", folder).command();
+    let mut terminal = AtTerminal::start(command)?;
+    ensure!(terminal.is_cooked()?, "the terminal begins raw");
+    terminal.wait_for(PROMPT)?;
+    ensure!(!terminal.is_cooked()?, "the terminal is not raw");
+    Ok(terminal)
+}
+
+/// Somebody types, edits, fetches a line back, and leaves by Ctrl-]; the terminal is
+/// as it was.
+fn keys() -> Result<()> {
+    let folder = temporary_folder()?;
+    let mut terminal = at_terminal(folder.path())?;
+    // Three to the left, away with a letter, one to the right, and put it there.
+    terminal.type_in(b"tikcs\x1b[D\x1b[D\x1b[D\x1b[3~\x1b[Ck\r")?;
+    terminal.wait_for(" ticks at 100 Hz")?;
+    terminal.wait_for(PROMPT)?;
+    terminal.type_in(b"help\x03")?;
+    terminal.wait_for("^C")?;
+    terminal.wait_for(PROMPT)?;
+    terminal.type_in(b"\x1b[A\r")?;
+    terminal.wait_for(" ticks at 100 Hz")?;
+    terminal.wait_for(PROMPT)?;
+    terminal.type_in(b"fault breakpoint\r")?;
+    terminal.wait_for("the kernel goes on")?;
+    terminal.wait_for(PROMPT)?;
+    terminal.type_in(&[LEAVE])?;
+    let status = terminal.end()?;
+    ensure!(status.success(), "{status}");
+    terminal.wait_for("m2: ")?;
+    ensure!(terminal.is_cooked()?, "the terminal stays raw");
+    ensure!(emulators_in(folder.path())? == 0, "QEMU lives on");
+    Ok(())
+}
+
+/// A signal ends the monitor; the terminal is as it was.
+fn killed() -> Result<()> {
+    let folder = temporary_folder()?;
+    let mut terminal = at_terminal(folder.path())?;
+    kill_process(Pid::from_child(terminal.running.pipes()), Signal::TERM)?;
+    terminal.end()?;
+    ensure!(terminal.is_cooked()?, "the terminal stays raw");
+    ensure!(emulators_in(folder.path())? == 0, "QEMU lives on");
     Ok(())
 }
 
