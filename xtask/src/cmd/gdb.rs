@@ -7,6 +7,7 @@ use crate::{
     process::{self, Group, Running},
     qemu::{
         channels::Output,
+        plain::Plain,
         session::{Limits, Next, Observed, Operator, Waker},
     },
     symbolise::Symbols,
@@ -18,7 +19,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use std::{
-    io::stdout,
+    io::{self, Stdout, Write, stdout},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -150,7 +151,7 @@ fn listen(mut opened: Opened, listener: TcpListener, root: &Path) -> Result<Exit
         "    gdb -ex 'target remote {address}' -ex 'thbreak *kernel_entry' {}",
         file.display()
     );
-    println!("    VS Code: Run and Debug, \"{} (attach)\"", opened.milestone.name);
+    println!("    VS Code: Run and Debug, \"{} (gdb)\"", opened.milestone.name);
     let never = Absent { leave: Arc::new(AtomicBool::new(false)) };
     let observed = match watch(&opened, never)? {
         Ok(observed) => observed,
@@ -182,10 +183,29 @@ fn link(opened: &Opened, root: &Path) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Runs the machine; its serial output goes to stdout.
+/// Runs the machine; its serial output goes to stdout, but for the firmware's wish to
+/// clear the screen.
 fn watch(opened: &Opened, mut operator: Absent) -> Result<Result<Observed, Outcome>> {
     let limits = Limits { time: None, interactive: true };
-    opened.trial.observe(&limits, &mut stdout(), Some(&mut operator))
+    let mut console = WithoutSequences { plain: Plain::default(), out: stdout() };
+    opened.trial.observe(&limits, &mut console, Some(&mut operator))
+}
+
+/// Stdout, without terminal control sequences.
+struct WithoutSequences {
+    plain: Plain,
+    out: Stdout,
+}
+
+impl Write for WithoutSequences {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write_all(&self.plain.filter(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Nobody at the serial console; ends the run when the debugger has ended.

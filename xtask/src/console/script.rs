@@ -173,6 +173,15 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_that_says_nothing_is_given_up() {
+        let impatient = Patience { boot: Duration::ZERO, ..PATIENCE };
+        let mut script = Script::new(Vec::new(), impatient);
+        assert_eq!(script.look(&Output::default()), Next::GiveUp(Duration::ZERO));
+        script.hear(&Event::Prompt { number: 1 });
+        assert_eq!(script.look(&Output::default()), Next::Wait, "a command has its own time");
+    }
+
+    #[test]
     fn lines_after_the_end_were_not_sent() {
         let mut script = Script::new(parse("quit\nhelp").expect("a good script"), PATIENCE);
         assert!(script.hear(&Event::Prompt { number: 1 }).is_some());
