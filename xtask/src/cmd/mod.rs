@@ -3,6 +3,9 @@
 
 pub mod bench;
 pub mod doctor;
+pub mod gdb;
 pub mod image;
+pub mod monitor;
+pub mod opened;
 pub mod run;
 pub mod test;

@@ -2,8 +2,8 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, endings, guest, host, images, loader_refusals, miri, refusals,
-    static_checks, toolchains,
+    Test, boots, budgets, cli, endings, gdb, guest, host, images, loader_refusals, miri, monitor,
+    refusals, static_checks, toolchains,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -22,6 +22,8 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(budgets::tests(workspace)?);
     tests.extend(cli::tests());
     tests.extend(endings::tests());
+    tests.extend(gdb::tests(workspace));
+    tests.extend(monitor::tests());
     tests.extend(host::tests(workspace));
     tests.extend(refusals::tests());
     tests.extend(loader_refusals::tests());
