@@ -11,6 +11,8 @@
 //! - [`limine`], [`firmware`], [`packages`]: what others made, found or fetched
 //! - [`health`]: what `doctor` looks at
 //! - [`manual`]: the help text
+//! - [`console`], [`terminal`]: the console of a running kernel
+//! - [`debugger`]: what GDB needs to understand a kernel
 //! - [`measure`]: the bench's figures and their budgets
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
@@ -18,6 +20,8 @@
 mod boot;
 mod build;
 mod cmd;
+mod console;
+mod debugger;
 mod firmware;
 mod health;
 mod host;
@@ -32,6 +36,7 @@ mod qemu;
 mod setup;
 mod suite;
 mod symbolise;
+mod terminal;
 mod toolchain;
 mod trial;
 mod ui;
@@ -57,6 +62,8 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Run(cmd::run::Args),
+    Monitor(cmd::monitor::Args),
+    Gdb(cmd::gdb::Args),
     Image(cmd::image::Args),
     Test(cmd::test::Args),
     Doctor(cmd::doctor::Args),
@@ -72,6 +79,8 @@ fn main() -> ExitCode {
     };
     let outcome = process::catch_signals().and_then(|()| match cli.command {
         Command::Run(args) => cmd::run::main(&args, cli.toolchain),
+        Command::Monitor(args) => cmd::monitor::main(&args, cli.toolchain),
+        Command::Gdb(args) => cmd::gdb::main(&args, cli.toolchain),
         Command::Test(args) => cmd::test::main(&args, cli.toolchain),
         Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),

@@ -46,6 +46,8 @@ pub const XORRISO: Package =
     Package { apt: "xorriso", dnf: Some("xorriso"), pacman: Some("libisoburn") };
 /// Reads FAT file systems without mounting them.
 pub const MTOOLS: Package = Package { apt: "mtools", dnf: Some("mtools"), pacman: Some("mtools") };
+/// The debugger.
+pub const GDB: Package = Package { apt: "gdb", dnf: Some("gdb"), pacman: Some("gdb") };
 /// A current compiler in Debian's stable releases.
 pub const RUSTC_WEB: Package = Package { apt: "rustc-web", dnf: None, pacman: None };
 /// Its cargo.

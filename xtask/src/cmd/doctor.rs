@@ -3,9 +3,9 @@
 //! Nothing is installed or changed, and every program it asks gets a time limit.
 
 use crate::{
-    firmware,
+    debugger, firmware,
     health::{self, Finding, State},
-    packages::{self, OVMF, QEMU},
+    packages::{self, GDB, OVMF, QEMU},
     process, qemu,
     toolchain::{self, Choice, host_rustc},
     ui::Paint,
@@ -46,6 +46,7 @@ pub fn main(_: &Args, choice: Choice) -> Result<ExitCode> {
         component("rustfmt", "fmt"),
         component("clippy", "clippy"),
         emulator(),
+        gdb(),
         uefi_firmware(),
         limine(),
         Finding { what: "disk space", state: health::disk::look(&workspace.target) },
@@ -148,6 +149,17 @@ fn component(what: &'static str, subcommand: &str) -> Finding {
 fn emulator() -> Finding {
     let found = version(qemu::program(), &["--version"]);
     Finding { what: "QEMU", state: health::emulator::judge(found, packages::hint(&[QEMU])) }
+}
+
+fn gdb() -> Finding {
+    let state = match version(debugger::program(), &["--version"]) {
+        Ok(text) => State::Good(text),
+        Err(_) => State::Optional {
+            found: "none".to_owned(),
+            gain: format!("for `cargo xtask gdb`: {}", packages::hint(&[GDB])),
+        },
+    };
+    Finding { what: "GDB", state }
 }
 
 fn uefi_firmware() -> Finding {

@@ -4,7 +4,10 @@
 pub mod bench;
 pub mod completions;
 pub mod doctor;
+pub mod gdb;
 pub mod image;
+pub mod monitor;
+pub mod opened;
 pub mod run;
 pub mod setup;
 pub mod test;

@@ -2,7 +2,7 @@
 
 use crate::{
     host, process,
-    suite::{Test, bench::Bench, plan, runner, timings::Timings},
+    suite::{Test, bench::Bench, plan, results::Form, runner, timings::Timings},
     toolchain::{Choice, Toolchain},
     ui,
     workspace::Workspace,
@@ -39,6 +39,10 @@ pub struct Args {
     /// How many tests run at once [default: one per processor]
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
+    /// Print JSON lines on stdout, one for each test and one for all, and everything
+    /// else on stderr
+    #[arg(long, conflicts_with = "list")]
+    json: bool,
 }
 
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
@@ -58,15 +62,16 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let needs: BTreeSet<_> = tests.iter().flat_map(|test: &Test| test.needs.clone()).collect();
     let bench = Bench::prepare(&workspace, &toolchain, &needs)?;
     let jobs = args.jobs.map_or_else(host::processors, usize::from);
+    let form = if args.json { Form::Json } else { Form::Text };
     let mut timings = Timings { prepared: bench.prepared.clone(), ..Timings::default() };
-    let summary = runner::run(&tests, &bench, jobs, &mut timings);
+    let summary = runner::run(&tests, &bench, jobs, form, &mut timings);
     if process::interrupted() {
         return Ok(ExitCode::from(process::INTERRUPTED_STATUS));
     }
     ui::note(format_args!("{} toolchain, {}", toolchain.road, ui::seconds(start.elapsed())));
     if args.timings {
-        println!("\n{}", timings.report());
+        form.print_more(&timings.report());
     }
-    println!("\n{summary}");
+    form.print_summary(&summary, start.elapsed());
     Ok(if summary.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

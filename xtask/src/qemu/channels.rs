@@ -14,6 +14,8 @@ pub enum Message {
     Bytes(Channel, Vec<u8>),
     /// One channel has ended.
     Closed,
+    /// The operator has something to do.
+    Wake,
 }
 
 /// Where a piece comes from.
@@ -94,7 +96,11 @@ impl Output {
         };
         let room = KEPT_BYTES - kept.len();
         kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        (bytes.len() > room).then_some(Ending::Flooded { channel: name, limit: KEPT_BYTES })
+        (bytes.len() > room).then_some(Ending::Flooded {
+            channel: name,
+            limit: KEPT_BYTES,
+            cpu: None,
+        })
     }
 
     /// Whether the kernel said that it is done.
@@ -102,6 +108,15 @@ impl Output {
         // A line without its end may lack part of the nonce.
         let mut lines = self.events.split_inclusive(|&byte| byte == b'\n');
         lines.any(|line| line.starts_with(b"done ") && line.ends_with(b"\n"))
+    }
+
+    /// The debug console's lines from byte `from` on that have come whole, and where
+    /// the next one begins.
+    pub fn events_from(&self, from: usize) -> (Vec<String>, usize) {
+        let rest = &self.events[from..];
+        let end = rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        let text = String::from_utf8_lossy(&rest[..end]);
+        (text.lines().map(str::to_owned).collect(), from + end)
     }
 
     /// Whether the kernel reported that `check` holds.
@@ -131,7 +146,7 @@ mod tests {
             (accepted.expect("a sink"), output.serial.len())
         };
         assert_eq!(accept(vec![b'x'; KEPT_BYTES], false), (None, KEPT_BYTES));
-        let flooded = Ending::Flooded { channel: "serial", limit: KEPT_BYTES };
+        let flooded = Ending::Flooded { channel: "serial", limit: KEPT_BYTES, cpu: None };
         assert_eq!(accept(b"y".to_vec(), false), (Some(flooded), KEPT_BYTES));
         assert_eq!(accept(b"y".to_vec(), true), (None, KEPT_BYTES), "a person may read on");
     }

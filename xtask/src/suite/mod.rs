@@ -2,7 +2,7 @@
 //!
 //! - [`plan`]: collects the tests; what each of them needs built
 //! - [`bench`]: builds that, once, before the first test runs
-//! - [`runner`]: runs tests side by side and reports
+//! - [`runner`]: runs tests side by side; [`results`]: what is printed of them
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
 //! - [`miri`]: host tests once more, interpreted
 //! - [`budgets`]: instruction counts within their limits
@@ -11,6 +11,7 @@
 //! - [`image_reader`]: images as programs see them that did not write them
 //! - [`setup`], [`hardware`]: Limine's release; more CPUs, a display
 //! - [`timings`]: where a run's time went
+//! - [`gdb`], [`monitor`], [`terminal`]: the machine opened, by scripts and by keys
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
@@ -22,6 +23,7 @@ pub mod cases;
 pub mod cli;
 pub mod endings;
 pub mod expect;
+pub mod gdb;
 pub mod guest;
 pub mod hardware;
 pub mod host;
@@ -30,11 +32,14 @@ pub mod images;
 pub mod layering;
 pub mod loader_refusals;
 pub mod miri;
+pub mod monitor;
 pub mod plan;
 pub mod refusals;
+pub mod results;
 pub mod runner;
 pub mod setup;
 pub mod static_checks;
+pub mod terminal;
 pub mod timings;
 pub mod toolchains;
 

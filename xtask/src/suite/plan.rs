@@ -2,8 +2,8 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, endings, guest, hardware, host, image_reader, images,
-    loader_refusals, miri, refusals, setup, static_checks, toolchains,
+    Test, boots, budgets, cli, endings, gdb, guest, hardware, host, image_reader, images,
+    loader_refusals, miri, monitor, refusals, setup, static_checks, toolchains,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -13,7 +13,9 @@ use std::collections::HashSet;
 pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) -> Result<Vec<Test>> {
     let mut tests = Vec::new();
     tests.extend(toolchains::tests(workspace, choice));
-    tests.extend(miri::tests());
+    if long {
+        tests.extend(miri::tests());
+    }
     tests.extend(static_checks::tests());
     tests.extend(images::tests(workspace));
     tests.extend(image_reader::tests(workspace));
@@ -23,6 +25,8 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(cli::tests());
     tests.extend(setup::tests());
     tests.extend(endings::tests());
+    tests.extend(gdb::tests(workspace));
+    tests.extend(monitor::tests());
     tests.extend(host::tests(workspace));
     tests.extend(refusals::tests());
     tests.extend(loader_refusals::tests());
