@@ -25,6 +25,7 @@ mod setup;
 mod suite;
 mod symbolise;
 mod toolchain;
+mod transcript;
 mod trial;
 mod ui;
 mod verdict;
@@ -51,6 +52,7 @@ enum Command {
     Test(cmd::test::Args),
     Doctor(cmd::doctor::Args),
     Bench(cmd::bench::Args),
+    Bless(cmd::bless::Args),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Test(args) => cmd::test::main(&args, cli.toolchain),
         Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
+        Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {

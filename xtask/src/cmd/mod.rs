@@ -2,6 +2,7 @@
 //! work and says with which status xtask exits.
 
 pub mod bench;
+pub mod bless;
 pub mod doctor;
 pub mod image;
 pub mod run;

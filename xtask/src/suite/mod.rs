@@ -6,6 +6,7 @@
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
 //! - [`budgets`]: instruction counts within their limits
 //! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
+//! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
@@ -26,6 +27,7 @@ pub mod refusals;
 pub mod runner;
 pub mod static_checks;
 pub mod toolchains;
+pub mod transcripts;
 
 use anyhow::Result;
 use bench::{Bench, Need};

@@ -3,7 +3,7 @@
 
 use super::{
     Test, boots, budgets, cli, endings, guest, host, images, loader_refusals, refusals,
-    static_checks, toolchains,
+    static_checks, toolchains, transcripts,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -17,6 +17,7 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<
     tests.extend(images::tests(workspace));
     tests.extend(boots::tests(workspace)?);
     tests.extend(budgets::tests(workspace)?);
+    tests.extend(transcripts::tests(workspace));
     tests.extend(cli::tests());
     tests.extend(endings::tests());
     tests.extend(host::tests(workspace));
