@@ -8,14 +8,18 @@
 //! - [`qemu`]: one run of the emulator, start to end
 //! - [`trial`]: a boot prepared, run and judged
 //! - [`measure`]: the bench's figures and their budgets
+//! - [`transcript`], [`compare`], [`inspect`]: what milestones say, how they differ,
+//!   what is in their kernels
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
 
 mod boot;
 mod build;
 mod cmd;
+mod compare;
 mod firmware;
 mod host;
+mod inspect;
 mod machine;
 mod measure;
 mod packages;
@@ -53,6 +57,8 @@ enum Command {
     Doctor(cmd::doctor::Args),
     Bench(cmd::bench::Args),
     Bless(cmd::bless::Args),
+    Diff(cmd::diff::Args),
+    Inspect(cmd::inspect::Args),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +71,8 @@ fn main() -> ExitCode {
         Command::Test(args) => cmd::test::main(&args, cli.toolchain),
         Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
+        Command::Diff(args) => cmd::diff::main(&args, cli.toolchain),
+        Command::Inspect(args) => cmd::inspect::main(&args, cli.toolchain),
         Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });

@@ -3,7 +3,9 @@
 
 pub mod bench;
 pub mod bless;
+pub mod diff;
 pub mod doctor;
 pub mod image;
+pub mod inspect;
 pub mod run;
 pub mod test;

@@ -7,6 +7,7 @@ use crate::transcript::{
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
+use std::collections::BTreeMap;
 
 /// A range of addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -86,7 +87,9 @@ pub fn align(left: &[Region], right: &[Region]) -> Vec<Pair> {
         let (old, new) = (&left[op.old_range()], &right[op.new_range()]);
         match op {
             DiffOp::Equal { .. } => pairs.extend(
-                old.iter().zip(new).map(|(l, r)| Pair { left: Some(l.clone()), right: Some(r.clone()) }),
+                old.iter()
+                    .zip(new)
+                    .map(|(l, r)| Pair { left: Some(l.clone()), right: Some(r.clone()) }),
             ),
             _ => {
                 pairs.extend(old.iter().map(|l| Pair { left: Some(l.clone()), right: None }));
@@ -95,6 +98,20 @@ pub fn align(left: &[Region], right: &[Region]) -> Vec<Pair> {
         }
     }
     pairs
+}
+
+/// Puts two lists beside each other by address alone: what was usable RAM to one
+/// milestone is free frames to the next.
+pub fn merge(left: &[Region], right: &[Region]) -> Vec<Pair> {
+    let mut pairs: BTreeMap<u64, Pair> = BTreeMap::new();
+    for one in left {
+        pairs.insert(one.start, Pair { left: Some(one.clone()), right: None });
+    }
+    for one in right {
+        let pair = pairs.entry(one.start).or_insert(Pair { left: None, right: None });
+        pair.right = Some(one.clone());
+    }
+    pairs.into_values().collect()
 }
 
 #[cfg(test)]
@@ -113,6 +130,16 @@ mod tests {
         assert_eq!(map.virtual_memory[1].rights, "r-x-g");
         assert_eq!(map.physical_memory[0].size(), "632 KiB");
         assert!(parse("0x0-0x1 a").is_err() && parse("[virtual]\nx").is_err());
+    }
+
+    #[test]
+    fn physical_ranges_meet_at_their_first_address() {
+        let region =
+            |start, name: &str| Region { start, end: 9, rights: "".into(), name: name.into() };
+        let pairs = merge(&[region(1, "a"), region(3, "b")], &[region(2, "c"), region(3, "d")]);
+        let shape: Vec<(bool, bool)> =
+            pairs.iter().map(|pair| (pair.left.is_some(), pair.right.is_some())).collect();
+        assert_eq!(shape, [(true, false), (false, true), (true, true)]);
     }
 
     #[test]

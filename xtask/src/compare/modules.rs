@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use syn::{Attribute, Expr, ExprLit, Item, Lit, Meta, spanned::Spanned};
+use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta, spanned::Spanned};
 
 /// A module: one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,16 +28,12 @@ pub struct Module {
 /// Reads the modules of the library of `package`, which lies in `folder`.
 pub fn read(root: &Path, folder: &Path, package: &str) -> Result<Vec<Module>> {
     let source = folder.join("src");
-    let library = Reader { root }.module(&source.join("lib.rs"), &source, &package.replace('-', "_"));
+    let library =
+        Reader { root }.module(&source.join("lib.rs"), &source, &package.replace('-', "_"));
     Ok(library?.modules)
 }
 
 impl Module {
-    /// Its name without the crate's.
-    pub fn name(&self) -> &str {
-        self.path.split_once("::").map_or(&self.path, |(_, name)| name)
-    }
-
     /// Lines without tests, with those of the modules within.
     pub fn all_lines(&self) -> usize {
         self.lines + self.modules.iter().map(Self::all_lines).sum::<usize>()
@@ -67,33 +63,21 @@ impl Reader<'_> {
             .with_context(|| format!("cannot read {}", file.display()))?;
         let parsed =
             syn::parse_file(&text).with_context(|| format!("cannot parse {}", file.display()))?;
-        let mut test_lines = 0;
+        let (mut inline, mut beside) = (0, 0);
         let mut modules = Vec::new();
         for item in &parsed.items {
-            let (attributes, declared) = match item {
-                Item::Mod(module) if module.content.is_none() => {
-                    (module.attrs.as_slice(), Some(module.ident.to_string()))
-                }
-                Item::Mod(module) => (module.attrs.as_slice(), None),
-                Item::Fn(function) => (function.attrs.as_slice(), None),
-                Item::Use(import) => (import.attrs.as_slice(), None),
-                _ => continue,
-            };
-            let is_test = attributes.iter().any(for_tests);
+            let is_test = is_test(item);
             if is_test {
-                test_lines += item.span().end().line + 1 - item.span().start().line;
+                inline += item.span().end().line + 1 - item.span().start().line;
             }
-            let Some(name) = declared else { continue };
-            let (file, folder) = place(folder, &name)?;
-            let module = self.module(&file, &folder, &format!("{path}::{name}"))?;
+            let Item::Mod(ItemMod { ident, content: None, .. }) = item else { continue };
+            let (file, folder) = place(folder, &ident.to_string())?;
+            let module = self.module(&file, &folder, &format!("{path}::{ident}"))?;
             match is_test {
-                true => test_lines += module.all_lines() + module.all_test_lines(),
+                true => beside += module.all_lines() + module.all_test_lines(),
                 false => modules.push(module),
             }
         }
-        let own_tests = parsed.items.iter().filter(|item| is_inline_test(item));
-        let inline: usize =
-            own_tests.map(|item| item.span().end().line + 1 - item.span().start().line).sum();
         let documentation = documentation(&parsed.attrs);
         let (supersedes, sentence) = heading(&documentation);
         Ok(Module {
@@ -101,7 +85,7 @@ impl Reader<'_> {
             file: file.strip_prefix(self.root).unwrap_or(file).to_owned(),
             sentence,
             lines: text.lines().count().saturating_sub(inline),
-            test_lines,
+            test_lines: inline + beside,
             supersedes,
             modules,
         })
@@ -109,7 +93,7 @@ impl Reader<'_> {
 }
 
 /// Whether an item is there for tests alone; its lines are not the module's.
-fn is_inline_test(item: &Item) -> bool {
+fn is_test(item: &Item) -> bool {
     let attributes = match item {
         Item::Mod(module) => &module.attrs,
         Item::Fn(function) => &function.attrs,
@@ -124,7 +108,10 @@ fn place(folder: &Path, name: &str) -> Result<(PathBuf, PathBuf)> {
     let below = folder.join(name);
     let candidates = [folder.join(format!("{name}.rs")), below.join("mod.rs")];
     let found = candidates.into_iter().find(|file| file.is_file());
-    Ok((found.with_context(|| format!("no file for module {name} in {}", folder.display()))?, below))
+    Ok((
+        found.with_context(|| format!("no file for module {name} in {}", folder.display()))?,
+        below,
+    ))
 }
 
 /// `#[cfg(test)]`
@@ -158,10 +145,7 @@ fn heading(documentation: &[String]) -> (Option<String>, String) {
         .take_while(|line| !line.is_empty())
         .collect();
     let text = without_links(&paragraph.join(" "));
-    let sentence = match text.split_once(". ") {
-        Some((sentence, _)) => format!("{sentence}."),
-        None => text.clone(),
-    };
+    let sentence = first_sentence(&text).to_owned();
     let superseded = sentence.strip_prefix("Supersedes `").and_then(|rest| rest.split_once('`'));
     match superseded {
         Some((path, rest)) => {
@@ -170,6 +154,20 @@ fn heading(documentation: &[String]) -> (Option<String>, String) {
         }
         None => (None, sentence),
     }
+}
+
+/// The text up to a full stop that no parenthesis holds: `(SDM Vol. 3A)` ends none.
+fn first_sentence(text: &str) -> &str {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            '.' if depth == 0 && text[at + 1..].starts_with(' ') => return &text[..=at],
+            _ => {}
+        }
+    }
+    text
 }
 
 /// Markdown without its links: [`a`] and [a](b) become `a` and a.
@@ -220,6 +218,7 @@ mod tests {
         assert_eq!(of("One thing. Another.").1, "One thing.");
         assert_eq!(of("\nOver\ntwo lines: `a.b`\n\nMore.").1, "Over two lines: `a.b`");
         assert_eq!(of("See [`x::y`] and [the book](a/b.md). No.").1, "See `x::y` and the book.");
+        assert_eq!(of("A tree (SDM Vol. 3A, 4.5). More.").1, "A tree (SDM Vol. 3A, 4.5).");
         assert_eq!(of("An [open bracket").1, "An [open bracket");
         assert_eq!(of("").1, "");
     }
@@ -252,7 +251,7 @@ mod tests {
         let a = &modules[0];
         assert_eq!((a.path.as_str(), a.sentence.as_str()), ("m7_x::a", "A first."));
         assert_eq!((a.lines, a.test_lines), (2, 8));
-        assert_eq!((a.all_lines(), a.modules[0].name()), (4, "a::b"));
+        assert_eq!((a.all_lines(), a.modules[0].path.as_str()), (4, "m7_x::a::b"));
         assert_eq!(a.file, Path::new("src/a/mod.rs"));
         let error = check_superseded(&modules, &[]).expect_err("nothing earlier");
         assert!(error.to_string().contains("z::old"), "{error}");

@@ -28,8 +28,8 @@ const ERROR_HANDLERS: [&str; 4] = ["unwrap_or_else", "unwrap_or", "expect", "unw
 
 /// Reads the steps of `main`.
 pub fn read(main: &Path) -> Result<Vec<Step>> {
-    let text = std::fs::read_to_string(main)
-        .with_context(|| format!("cannot read {}", main.display()))?;
+    let text =
+        std::fs::read_to_string(main).with_context(|| format!("cannot read {}", main.display()))?;
     parse(&text).with_context(|| format!("cannot parse {}", main.display()))
 }
 
@@ -90,11 +90,15 @@ impl Source<'_> {
             let span = statement.span();
             let line = span.start().line;
             let (key, end) = self.describe(statement);
+            let mut call = self.text(span.start(), end);
+            if call.ends_with('{') {
+                call.push_str(" … }");
+            }
             steps.push(Step {
                 function: function.to_owned(),
                 line,
                 comment: self.comment(above, line),
-                call: self.text(span.start(), end),
+                call,
                 key,
             });
             above = span.end().line;
@@ -242,7 +246,7 @@ extern "C" fn kernel_entry() -> ! {
                 ("println!", "println!(\"hello\")", ""),
                 ("kernel::build", "let tables = kernel::build(&boot, memory)", ""),
                 ("kernel::load", "unsafe { kernel::load(tables) }", "Why."),
-                ("for map.iter()", "for region in map.iter() {", ""),
+                ("for map.iter()", "for region in map.iter() { … }", ""),
                 (
                     "milestone.check(\"heap\")",
                     "milestone.check(\"heap\", \"it grows\", memory_checks::heap())",

@@ -6,6 +6,7 @@
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
 //! - [`budgets`]: instruction counts within their limits
 //! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
+//! - [`comparisons`]: `diff` and `inspect`
 //! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
@@ -15,6 +16,7 @@ pub mod boots;
 pub mod budgets;
 pub mod cases;
 pub mod cli;
+pub mod comparisons;
 pub mod endings;
 pub mod expect;
 pub mod guest;

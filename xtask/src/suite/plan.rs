@@ -2,8 +2,8 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, endings, guest, host, images, loader_refusals, refusals,
-    static_checks, toolchains, transcripts,
+    Test, boots, budgets, cli, comparisons, endings, guest, host, images, loader_refusals,
+    refusals, static_checks, toolchains, transcripts,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -18,6 +18,7 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<
     tests.extend(boots::tests(workspace)?);
     tests.extend(budgets::tests(workspace)?);
     tests.extend(transcripts::tests(workspace));
+    tests.extend(comparisons::tests(workspace));
     tests.extend(cli::tests());
     tests.extend(endings::tests());
     tests.extend(host::tests(workspace));
