@@ -46,7 +46,8 @@ pub fn align(left: &[Step], right: &[Step], superseded: &BTreeMap<String, String
 }
 
 fn both(left: &Step, right: &Step) -> Row {
-    let relation = if left.call == right.call { Relation::Same } else { Relation::Changed };
+    let relation =
+        if left.arguments == right.arguments { Relation::Same } else { Relation::Changed };
     Row { relation, left: Some(left.clone()), right: Some(right.clone()) }
 }
 
@@ -82,6 +83,7 @@ mod tests {
             line: 1,
             comment: String::new(),
             call: call.into(),
+            arguments: call.into(),
             key: key.into(),
         };
         calls.iter().map(step).collect()

@@ -18,6 +18,9 @@ pub struct Step {
     pub comment: String,
     /// What it does, without what happens on an error.
     pub call: String,
+    /// What it calls that with; the whole step where that cannot be told apart.
+    #[serde(skip)]
+    pub arguments: String,
     /// What it calls, by full path; steps of two milestones with the same one
     /// belong together.
     pub key: String,
@@ -90,6 +93,10 @@ impl Source<'_> {
             let span = statement.span();
             let line = span.start().line;
             let (key, end) = self.describe(statement);
+            let arguments = match Self::arguments(statement) {
+                Some(span) => self.text(span, end),
+                None => self.text(span.start(), end),
+            };
             let mut call = self.text(span.start(), end);
             if call.ends_with('{') {
                 call.push_str(" … }");
@@ -100,6 +107,7 @@ impl Source<'_> {
                 comment: self.comment(above, line),
                 call,
                 key,
+                arguments,
             });
             above = span.end().line;
         }
@@ -129,6 +137,24 @@ impl Source<'_> {
             Stmt::Expr(expr, _) => self.principal(expr),
             Stmt::Macro(call) => (format!("{}!", self.full(&call.mac.path)), whole),
             Stmt::Item(item) => (self.flat(item.span()), whole),
+        }
+    }
+
+    /// Where the arguments of the function begin that a statement calls.
+    fn arguments(statement: &Stmt) -> Option<LineColumn> {
+        fn within(expr: &Expr) -> Option<LineColumn> {
+            match expr {
+                Expr::Call(call) => Some(call.func.span().end()),
+                Expr::MethodCall(call) if ERROR_HANDLERS.iter().any(|name| call.method == name) => {
+                    within(&call.receiver)
+                }
+                _ => None,
+            }
+        }
+        match statement {
+            Stmt::Local(local) => within(&local.init.as_ref()?.expr),
+            Stmt::Expr(expr, _) => within(expr),
+            _ => None,
         }
     }
 

@@ -16,8 +16,15 @@ const TOLERANCE: f64 = 0.25;
 pub fn between(name: &str, captured: &str, now: &str) -> Option<String> {
     let (old, new): (Vec<_>, Vec<_>) = (captured.lines().collect(), now.lines().collect());
     let normals = |lines: &[&str]| lines.iter().map(|line| normal(line)).collect::<Vec<_>>();
-    let ops = capture_diff_slices(Algorithm::Myers, &normals(&old), &normals(&new));
-    let ops: Vec<DiffOp> = ops.into_iter().flat_map(|op| strays(op, &old, &new)).collect();
+    let (compared, mut with) = (normals(&old), normals(&new));
+    // What was measured is compared by itself: a value that is far off is another line.
+    for (line, normal) in new.iter().zip(&mut with) {
+        let captured = compared.iter().position(|one| one == normal).map(|at| old[at]);
+        if captured.is_some_and(|captured| !tolerable(captured, line)) {
+            (*line).clone_into(normal);
+        }
+    }
+    let ops = capture_diff_slices(Algorithm::Myers, &compared, &with);
     if ops.iter().all(|op| matches!(op, DiffOp::Equal { .. })) {
         return None;
     }
@@ -26,20 +33,6 @@ pub fn between(name: &str, captured: &str, now: &str) -> Option<String> {
         hunk(&mut text, &group, &old, &new);
     }
     Some(text)
-}
-
-/// Splits the measures that are out of tolerance off lines that are otherwise equal.
-fn strays(op: DiffOp, old: &[&str], new: &[&str]) -> Vec<DiffOp> {
-    let DiffOp::Equal { old_index, new_index, len } = op else { return vec![op] };
-    (0..len)
-        .map(|index| {
-            let (old_index, new_index) = (old_index + index, new_index + index);
-            match tolerable(old[old_index], new[new_index]) {
-                true => DiffOp::Equal { old_index, new_index, len: 1 },
-                false => DiffOp::Replace { old_index, old_len: 1, new_index, new_len: 1 },
-            }
-        })
-        .collect()
 }
 
 fn tolerable(old: &str, new: &str) -> bool {
