@@ -148,9 +148,10 @@ fn maps(comparison: &Comparison, columns: Columns) {
             format!("{:#018x} {:5} {:>8} {}", one.start, one.rights, one.size(), one.name)
         })
     };
-    let rows = |pairs: &[Pair]| {
+    let rows = |pairs: &[Pair], signs: bool| {
         for pair in pairs {
             let sign = match (&pair.left, &pair.right) {
+                _ if !signs => ' ',
                 (Some(_), Some(_)) => ' ',
                 (Some(_), None) => '-',
                 _ => '+',
@@ -158,11 +159,18 @@ fn maps(comparison: &Comparison, columns: Columns) {
             put(columns.row(&show(&pair.left), sign, &show(&pair.right)), None);
         }
     };
-    rows(&comparison.virtual_memory);
-    if !comparison.physical_memory.is_empty() {
-        heading("physical memory, as far as it is printed");
-        rows(&comparison.physical_memory);
+    rows(&comparison.virtual_memory, true);
+    if both_print_physical(comparison) {
+        heading("physical memory, as each tells of it");
+        rows(&comparison.physical_memory, false);
     }
+}
+
+/// Whether physical memory can be compared: a milestone that does not print it has it
+/// all the same.
+pub fn both_print_physical(comparison: &Comparison) -> bool {
+    let printed = |side: &Side| !side.map.physical_memory.is_empty();
+    printed(&comparison.left) && printed(&comparison.right)
 }
 
 /// Why a milestone has no map.

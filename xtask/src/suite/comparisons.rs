@@ -13,7 +13,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::Path,
 };
 
 /// A test of each milestone beside the next, and of the largest kernel.
@@ -92,7 +92,7 @@ fn pages(comparison: &Comparison) -> Result<()> {
     Ok(())
 }
 
-fn name(path: &PathBuf) -> Result<String> {
+fn name(path: &Path) -> Result<String> {
     let name = path.file_name().with_context(|| format!("{} has no name", path.display()))?;
     Ok(name.to_string_lossy().into_owned())
 }
@@ -178,12 +178,14 @@ fn command(left: &Milestone, right: &Milestone) -> Result<()> {
         value["version"] == 1 && value["left"]["name"] == one,
         "the earlier milestone does not come first"
     );
-    let called = Xtask::new(["diff", "mine", one]).run()?;
-    ensure!(
-        called.status == Some(2) && called.stderr.contains("no exercises yet"),
-        "`mine` is not refused: {}",
-        called.stderr
-    );
+    for (second, mention) in [("mine", "no exercises yet"), (one, "two different milestones")] {
+        let called = Xtask::new(["diff", one, second]).run()?;
+        ensure!(
+            called.status == Some(2) && called.stderr.contains(mention) && called.stdout.is_empty(),
+            "`diff {one} {second}` is not refused: {}",
+            called.stderr
+        );
+    }
     Ok(())
 }
 

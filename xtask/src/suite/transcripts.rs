@@ -5,7 +5,11 @@ use super::{
     bench::{Bench, Need},
 };
 use crate::{
-    transcript::{capture, drift, files, record::Record},
+    transcript::{
+        capture, drift,
+        files::{self, Tools},
+        record::Record,
+    },
     trial,
     workspace::{Milestone, Workspace},
 };
@@ -21,7 +25,8 @@ pub fn tests(workspace: &Workspace) -> Vec<Test> {
             let (name, milestone) = (format!("transcripts/{}", milestone.name), milestone.clone());
             Test::new(name, needs(&milestone), move |bench| {
                 let folder = files::folder(&bench.workspace.root);
-                unchanged(&boot(bench, &milestone)?, &milestone, &folder)
+                let (record, tools) = boot(bench, &milestone)?;
+                unchanged(&record, &tools, &milestone, &folder)
             })
         })
         .collect();
@@ -37,19 +42,24 @@ fn needs(milestone: &Milestone) -> Vec<Need> {
     vec![Need::Emulator, Need::LoaderPvh, Need::Kernel(milestone.package.clone())]
 }
 
-fn boot(bench: &Bench, milestone: &Milestone) -> Result<Record> {
+fn boot(bench: &Bench, milestone: &Milestone) -> Result<(Record, Tools)> {
     let (kernel, loader) = (bench.kernel(&milestone.package)?, bench.file(&Need::LoaderPvh)?);
     let boot = capture::boot(bench.workspace, milestone, kernel, loader)?;
-    Ok(Record::of(&boot))
+    Ok((Record::of(&boot), Tools::of(kernel)?))
 }
 
 /// Fails, with all differences, if a captured file has drifted.
-fn unchanged(record: &Record, milestone: &Milestone, folder: &Path) -> Result<()> {
+fn unchanged(record: &Record, tools: &Tools, milestone: &Milestone, folder: &Path) -> Result<()> {
     let mut differences = String::new();
     for (part, text) in record.parts() {
-        let captured = files::read(&files::path(folder, milestone, part))?;
+        let path = files::path(folder, milestone, part);
+        let captured = files::read(&path)?;
         let name = format!("{}/{}", milestone.name, part.file());
-        differences.extend(drift::between(&name, &captured, text));
+        let same_emulator = files::tools(&path).is_some_and(|one| one.emulator == tools.emulator);
+        differences.extend(match same_emulator {
+            true => drift::between(&name, &captured, text),
+            false => drift::between_emulators(&name, &captured, text),
+        });
     }
     ensure!(
         differences.is_empty(),
@@ -63,7 +73,7 @@ fn unchanged(record: &Record, milestone: &Milestone, folder: &Path) -> Result<()
 /// A copy of the files with one word changed fails with a diff of that line; a copy
 /// with what only the compiler decides changed does not.
 fn drift_is_caught(bench: &Bench, milestone: &Milestone) -> Result<()> {
-    let record = boot(bench, milestone)?;
+    let (record, tools) = boot(bench, milestone)?;
     let with = |from: &str, to: &str| -> Result<Result<()>> {
         let folder = trial::temporary_folder()?;
         let original = files::folder(&bench.workspace.root);
@@ -76,7 +86,7 @@ fn drift_is_caught(bench: &Bench, milestone: &Milestone) -> Result<()> {
             std::fs::write(copy, text.replace(from, to))?;
         }
         ensure!(changed, "no captured file of {} holds `{from}`", milestone.name);
-        Ok(unchanged(&record, milestone, folder.path()))
+        Ok(unchanged(&record, &tools, milestone, folder.path()))
     };
     let Err(error) = with("MILESTONE COMPLETE", "MILESTONE COMPLETED")? else {
         bail!("a changed line went unnoticed");
@@ -90,5 +100,8 @@ fn drift_is_caught(bench: &Bench, milestone: &Milestone) -> Result<()> {
     let added = error.lines().filter(|line| line.starts_with('+')).count();
     ensure!(added == 2, "the report shows more than the changed line and its heading:\n{error}");
     ensure!(with("check ticks ok\n", "")?.is_err(), "a check that is gone went unnoticed");
-    with("[   0.00", "[   7.11")?.context("other times count as drift")
+    with("[   0.00", "[   7.11")?.context("other times count as drift")?;
+    let map = "0x0000fed1c000-0x0000fed20000";
+    ensure!(with(map, "0x0-0x1")?.is_err(), "a change of the memory map went unnoticed");
+    Ok(())
 }

@@ -73,6 +73,16 @@ pub fn read(path: &Path) -> Result<String> {
     Ok(body.to_owned())
 }
 
+/// The tools that a file says it was made with; `None` if it does not say.
+pub fn tools(path: &Path) -> Option<Tools> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let after = |before: &str, end: &str| {
+        let (_, rest) = text.split_once(before)?;
+        Some(rest.split_once(end)?.0.to_owned())
+    };
+    Some(Tools { compiler: after("# Compiled by ", ". ")?, emulator: after("loader in ", ":\n")? })
+}
+
 fn body(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once(BEGIN)?;
     rest.strip_suffix(END)
@@ -171,6 +181,7 @@ mod tests {
         let text = "one\n✓ two\n";
         write(&file, &milestone, Part::Transcript, text, &tools).expect("written");
         assert_eq!(read(&file).expect("read"), text);
+        assert_eq!(super::tools(&file), Some(tools));
         let whole = std::fs::read_to_string(&file).expect("read");
         assert!(whole.starts_with("# M0: what it prints"), "{whole}");
         assert!(whole.contains("rustc 1.2.3") && whole.contains("QEMU 4.5"), "{whole}");

@@ -11,6 +11,9 @@
 //!   of what is left;
 //! - **sizes of such places**, and how many frames there are and are in use.
 //!
+//! Another version of QEMU brings other firmware with another memory map; then what
+//! [`is_firmwares`] is left out as well.
+//!
 //! Everything else counts: the lines and their order, rights, names, checks,
 //! virtual addresses of heap, stacks and programs, and what the firmware reports.
 
@@ -47,6 +50,22 @@ pub fn normal(line: &str) -> String {
         normal.push(if size || count || measured { without_digits(&word) } else { word });
     }
     format!("{stamp}{}", normal.join(" "))
+}
+
+/// Whether a line tells of a range that the firmware decides on, and so the emulator's
+/// version: physical memory, or its direct map.
+pub fn is_firmwares(line: &str) -> bool {
+    let is_range = |word: &str| {
+        let number = |text: &str| {
+            let digits = text.strip_prefix("0x").unwrap_or_default();
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        word.split_once('-').is_some_and(|(start, end)| number(start) && number(end))
+    };
+    let is_rights = |word: &str| word.len() == 5 && word.chars().all(|c| "rwxug-".contains(c));
+    let mut words = line.split_whitespace();
+    words.next().is_some_and(is_range)
+        && (!words.next().is_some_and(is_rights) || line.ends_with(" direct map"))
 }
 
 /// The line behind its time stamp, `[   0.001234] `.
@@ -172,6 +191,27 @@ mod tests {
             ("rsp 0000000000802000", "rsp 0000000000802008"),
         ] {
             assert_ne!(normal(one), normal(other));
+        }
+    }
+
+    #[test]
+    fn the_firmware_decides_on_physical_memory_alone() {
+        for line in [
+            "    0x000000001000-0x00000009f000        632 KiB  usable",
+            "0x0000000000001000-0x000000000009f000 reserved",
+            "0x000000000fe00000-0x000000000fe08000 taken: page tables",
+            "    0xffff800000001000-0xffff80000009efff rw--g direct map",
+        ] {
+            assert!(is_firmwares(line), "{line}");
+        }
+        for line in [
+            "    0x00010000-0x00010fff r-xu- code",
+            "    0xffffffff80000000-0xffffffff8001dfff r-x-g kernel text",
+            "[   0.1] kernel: 260828 KiB of RAM are usable",
+            "✓ it ticks",
+            "",
+        ] {
+            assert!(!is_firmwares(line), "{line}");
         }
     }
 
