@@ -4,20 +4,26 @@
 //! | --- | --- |
 //! | `yield` | from the call of `yield_now` in one thread to its return in the next; two threads |
 //! | `yield-among-256` | the same with 256 threads |
+//! | `yield-processes` | the same with two threads that have page tables, x87, SSE and segment registers of their own |
 //! | `yield-alone` | `yield_now` with nobody to yield to |
 //! | `create-join` | `spawn`, the switches to the thread and back, `join`, and the stack mapped and unmapped |
 
 use crate::counter::{Begun, Counter};
 use crate::report::Report;
 use crate::samples::{CAPACITY, Samples};
+use arrayvec::ArrayVec;
 use core::fmt::Display;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use m1_memory::frames::{FrameAllocator, KernelFrames};
+use m1_memory::layout::{self, PAGE_BYTES};
 use m1_memory::paging::kernel;
-use m2_usermode::thread::{self, Body, ThreadId};
+use m1_memory::physical::{DirectMap, PhysicalMemory};
+use m2_usermode::process_id::ProcessId;
+use m2_usermode::thread::{self, SpawnError, ThreadId};
 use spin::{Mutex, Once};
 use x86_64::structures::paging::PhysFrame;
 
-/// Threads in the crowd, the measuring one included.
+/// Threads in the crowd.
 const CROWD: usize = 256;
 /// Threads that are started and joined; each takes tens of microseconds.
 const STARTED: usize = 1024;
@@ -26,15 +32,16 @@ static SAMPLES: Mutex<Samples> = Mutex::new(Samples::new());
 static COUNTER: Once<Counter> = Once::new();
 /// What was begun in the thread that yielded.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
-/// Threads that yield are to end.
-static ENOUGH: AtomicBool = AtomicBool::new(false);
 
 /// Measures all of it.
 pub fn measure(counter: Counter) {
     log::info!("threads: switching, starting, joining");
     COUNTER.call_once(|| counter);
-    switches("yield", 2);
-    switches("yield-among-256", CROWD);
+    let root = kernel::root().unwrap_or_else(|| give_up("no kernel page tables"));
+    let on_kernel_tables = || thread::spawn("bench", root, yield_until_full, 0);
+    switches("yield", (0..2).map(|_| on_kernel_tables()));
+    switches("yield-among-256", (0..CROWD).map(|_| on_kernel_tables()));
+    switches("yield-processes", (1..=2).filter_map(ProcessId::new).map(on_own_tables));
     sample("yield-alone", CAPACITY, || {
         let (count, _) = counter.count(|| {
             thread::yield_now();
@@ -42,7 +49,6 @@ pub fn measure(counter: Counter) {
         });
         count
     });
-    let root = kernel_root();
     let once = || match thread::spawn("bench", root, |argument| argument, 7) {
         Ok(id) => thread::join(id).unwrap_or(0),
         Err(_) => 0,
@@ -57,30 +63,34 @@ pub fn measure(counter: Counter) {
     });
 }
 
-/// Counts every switch among `threads` threads that do nothing but yield.
-fn switches(name: &str, threads: usize) {
-    fn body(_: u64) -> u64 {
-        while !ENOUGH.load(Relaxed) {
-            yield_counted();
-        }
-        0
-    }
-    ENOUGH.store(false, Relaxed);
-    let mut started = arrayvec::ArrayVec::<ThreadId, CROWD>::new();
-    while started.len() + 1 < threads {
-        started.push(spawn(body));
-    }
-    // Each starts, which is no return from `yield_now`.
-    thread::yield_now();
+/// Counts every switch among `threads`, which do nothing but yield.
+fn switches(name: &str, threads: impl Iterator<Item = Result<ThreadId, SpawnError>>) {
     SAMPLES.lock().clear();
-    while SAMPLES.lock().len() < CAPACITY {
-        yield_counted();
-    }
-    ENOUGH.store(true, Relaxed);
+    let mut started = ArrayVec::<ThreadId, CROWD>::new();
+    started.extend(threads.map(|id| id.unwrap_or_else(|error| give_up(error))));
     for id in started {
         thread::join(id).unwrap_or_else(|error| give_up(error));
     }
     report(name);
+}
+
+fn yield_until_full(_: u64) -> u64 {
+    while SAMPLES.lock().len() < CAPACITY {
+        yield_counted();
+    }
+    0
+}
+
+/// A thread as a process has it: page tables and registers of its own. The tables
+/// hold nothing but the kernel's half, and are never given back.
+fn on_own_tables(process: ProcessId) -> Result<ThreadId, SpawnError> {
+    let memory = DirectMap::new(layout::DIRECT_MAP).unwrap_or_else(|error| give_up(error));
+    let root = KernelFrames.allocate().unwrap_or_else(|error| give_up(error));
+    let kernel = kernel::root().unwrap_or_else(|| give_up("no kernel page tables"));
+    let at = |frame: PhysFrame| memory.pointer(frame.start_address());
+    // SAFETY: one frame is the kernel's PML4, the other is new and nobody else's.
+    unsafe { at(root).copy_from_nonoverlapping(at(kernel), PAGE_BYTES as usize) };
+    thread::spawn_user("bench", root, yield_until_full, 0, process)
 }
 
 /// Yields; the count that the previous thread began ends here.
@@ -108,14 +118,6 @@ fn sample(name: &str, times: usize, mut work: impl FnMut() -> u32) {
 
 fn report(name: &str) {
     Report::OURS.statistics(format_args!("threads/{name}"), &mut SAMPLES.lock());
-}
-
-fn spawn(body: Body) -> ThreadId {
-    thread::spawn("bench", kernel_root(), body, 0).unwrap_or_else(|error| give_up(error))
-}
-
-fn kernel_root() -> PhysFrame {
-    kernel::root().unwrap_or_else(|| give_up("no kernel page tables"))
 }
 
 fn give_up(error: impl Display) -> ! {

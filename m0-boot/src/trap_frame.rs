@@ -198,6 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri runs no assembly")]
     fn stubs_are_evenly_spaced_code() {
         // SAFETY: the symbol is 256 stubs of STUB_BYTES readable bytes.
         let code = unsafe { &trap_stubs };

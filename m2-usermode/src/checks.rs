@@ -170,9 +170,10 @@ pub fn create(program: &Program, memory: DirectMap) -> Process {
     let process = Process::new(program, memory).unwrap_or_else(|error| panic!("{error}"));
     let name = program.name();
     println!("[user] process created with isolated address space (program `{name}`)");
-    for (region, what) in process.space().user_regions().iter().zip(["code", "stack"]) {
+    for region in process.space().user_regions() {
         let (start, last) = (region.start.as_u64(), region.last.as_u64());
-        println!("    {start:#010x}-{last:#010x} {} {what}", region.rights);
+        let place = process.space().describe(start);
+        println!("    {start:#010x}-{last:#010x} {} {place:#}", region.rights);
     }
     process
 }

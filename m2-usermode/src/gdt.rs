@@ -14,6 +14,7 @@
 //! trap comes from ring 3 (RSP0), and for traps that must not trust the current
 //! stack (IST; Intel SDM Vol. 3A, 9.7 "Task Management in 64-Bit Mode").
 
+use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use m0_boot::idt::StackIndex;
@@ -141,6 +142,8 @@ pub fn init() {
         FS::set_reg(SegmentSelector::NULL);
         GS::set_reg(SegmentSelector::NULL);
         load_tss(TASK_STATE);
+        // After reset LDTR is present, with its table at address 0.
+        asm!("lldt {:x}", in(reg) SegmentSelector::NULL.0, options(nomem, nostack, preserves_flags));
     }
 }
 

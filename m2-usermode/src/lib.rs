@@ -9,8 +9,11 @@
 //! - [`syscall`]: SYSCALL and SYSRET, and the calls behind them
 //! - [`watchdog`]: a program that never gives way is ended
 //! - [`settings`]: what the command line can set
-//! - [`program`]: user programs
+//! - [`modules`]: the programs that the loader brought
+//! - [`program`]: those and the bundled ones, by name
 //! - [`address_space`]: page tables of a process's own
+//! - [`elf`]: what a program's file holds
+//! - [`choice`]: the program that the command line asks for
 //! - [`process_id`], [`process`]: a program in an address space, run by a thread
 //! - [`user_entry`]: the way into ring 3
 //! - [`user_state`]: what a program leaves in the CPU besides general registers
@@ -24,9 +27,12 @@ extern crate alloc;
 
 pub mod address_space;
 pub mod checks;
+pub mod choice;
 pub mod controls;
+pub mod elf;
 pub mod fallible;
 pub mod gdt;
+pub mod modules;
 pub mod policy;
 pub mod process;
 pub mod process_id;

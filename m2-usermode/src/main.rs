@@ -8,9 +8,9 @@ use m0_boot::{clock, handshake, irq, logger, pit, println, serial, traps};
 use m1_memory::checks as memory_checks;
 use m1_memory::physical::DirectMap;
 use m1_memory::{cpu, frames, paging::kernel, stack};
-use m2_usermode::program::{self, HELLO, TRESPASSER};
+use m2_usermode::program::{HELLO, TRESPASSER};
 use m2_usermode::settings::Settings;
-use m2_usermode::{checks, controls, gdt, policy, syscall, thread, watchdog};
+use m2_usermode::{checks, choice, controls, gdt, modules, policy, syscall, thread, watchdog};
 use shared::events::{self, Event};
 use spin::Once;
 
@@ -28,6 +28,7 @@ extern "C" fn kernel_entry() -> ! {
     println!("\nMyria M2: user mode");
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
     Settings::parse(&boot.command_line).unwrap_or_else(|error| panic!("{error}"));
+    modules::init(&boot.memory_map); // the user programs that came along
     events::emit::<&str>(Event::Boot { kernel: "m2-usermode" });
     // Segments for two rings, stacks for the worst traps; faults of programs are contained.
     gdt::init();
@@ -73,11 +74,10 @@ extern "C" fn on_own_stack() -> ! {
     watchdog::init();
     settings.apply();
     let frames_before = frames::statistics().used;
-    let create = |program: &_| checks::create(program, memory);
-    if let Some(name) = settings.run {
-        checks::run(create(&program::find(name).unwrap_or_else(|error| panic!("{error}"))));
+    if let Some(run) = settings.run {
+        choice::run(run, settings.nonce, memory);
     }
-    let (trespasser, hello) = (create(&TRESPASSER), create(&HELLO));
+    let (trespasser, hello) = (checks::create(&TRESPASSER, memory), checks::create(&HELLO, memory));
     let isolation = checks::isolation(&hello, &trespasser);
     let (trespasser, hello) = (checks::run(trespasser), checks::run(hello));
     milestone.check("separation", "user/kernel separation", checks::separation(&trespasser));

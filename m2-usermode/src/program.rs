@@ -6,6 +6,7 @@
 //! argument in RDI, and zero in all other registers.
 
 use crate::address_space::STACK;
+use crate::modules;
 use core::fmt;
 use x86_64::VirtAddr;
 
@@ -23,6 +24,8 @@ enum Bytes {
     Between(*const u8, *const u8),
     /// A flat program in a slice.
     Flat(&'static [u8]),
+    /// An ELF file.
+    Elf(&'static [u8]),
 }
 
 // SAFETY: the pointers lead to constants.
@@ -35,12 +38,15 @@ unsafe impl Send for Program {}
 pub enum Kind {
     /// Machine code, entered at its first byte.
     Flat,
+    /// An ELF file.
+    Elf,
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Flat => "flat",
+            Self::Elf => "ELF",
         })
     }
 }
@@ -50,6 +56,8 @@ impl fmt::Display for Kind {
 pub enum Image {
     /// Machine code.
     Flat(&'static [u8]),
+    /// An ELF file, which has yet to be examined.
+    Elf(&'static [u8]),
 }
 
 impl Program {
@@ -64,6 +72,11 @@ impl Program {
         Self { name, bytes: Bytes::Flat(code) }
     }
 
+    /// A program in an ELF file.
+    pub const fn elf(name: &'static str, file: &'static [u8]) -> Self {
+        Self { name, bytes: Bytes::Elf(file) }
+    }
+
     /// What it is called on the command line.
     pub fn name(&self) -> &'static str {
         self.name
@@ -71,20 +84,24 @@ impl Program {
 
     /// What kind of file it is.
     pub fn kind(&self) -> Kind {
-        match self.image() {
-            Image::Flat(_) => Kind::Flat,
+        match self.bytes {
+            Bytes::Between(..) | Bytes::Flat(_) => Kind::Flat,
+            Bytes::Elf(_) => Kind::Elf,
         }
     }
 
     /// Its bytes, by kind.
     pub fn image(&self) -> Image {
-        Image::Flat(self.code())
+        match self.kind() {
+            Kind::Flat => Image::Flat(self.code()),
+            Kind::Elf => Image::Elf(self.code()),
+        }
     }
 
-    /// All its bytes.
+    /// All its bytes, of whatever kind.
     pub fn code(&self) -> &'static [u8] {
         match self.bytes {
-            Bytes::Flat(code) => code,
+            Bytes::Flat(bytes) | Bytes::Elf(bytes) => bytes,
             // SAFETY: `user_program!` put constant bytes of this image between them.
             Bytes::Between(start, end) => unsafe {
                 core::slice::from_raw_parts(start, end as usize - start as usize)
@@ -121,12 +138,16 @@ macro_rules! user_program {
     };
 }
 
-/// The programs in the kernel's own image.
 static BUNDLED: [&Program; 3] = [&HELLO, &TRESPASSER, &TWIN];
+
+/// The programs in the kernel's own image.
+pub fn bundled() -> impl Iterator<Item = Program> {
+    BUNDLED.into_iter().copied()
+}
 
 /// Every program there is.
 pub fn all() -> impl Iterator<Item = Program> {
-    BUNDLED.into_iter().copied()
+    bundled().chain(modules::programs())
 }
 
 /// No program has that name.

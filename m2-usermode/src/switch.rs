@@ -109,6 +109,42 @@ const RESERVED_FLAG: u64 = 1 << 1;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    /// A stack for the host: large enough for what runs on it here.
+    #[repr(align(16))]
+    struct Stack([u8; 64 * 1024]);
+
+    /// What runs on another stack goes back and forth, and leaves for good; then
+    /// the argument of its farewell arrives. POPFQ does not change IF in ring 3.
+    #[test]
+    #[cfg_attr(miri, ignore = "assembly")]
+    fn contexts_go_back_and_forth() {
+        static HERE: AtomicU64 = AtomicU64::new(0);
+        static THERE: AtomicU64 = AtomicU64::new(0);
+        static STEPS: AtomicU64 = AtomicU64::new(0);
+        unsafe extern "C" fn farewell(argument: *mut ()) {
+            STEPS.fetch_add(argument.addr() as u64, Relaxed);
+        }
+        extern "C" fn entry() -> ! {
+            STEPS.fetch_add(1, Relaxed);
+            // SAFETY: the test saved its context in `HERE`.
+            unsafe { switch(THERE.as_ptr(), HERE.load(Relaxed)) };
+            STEPS.fetch_add(10, Relaxed);
+            let argument = core::ptr::without_provenance_mut(100);
+            // SAFETY: as above; nothing needs this stack any more.
+            unsafe { leave(HERE.load(Relaxed), farewell, argument) }
+        }
+        let mut stack = Box::new(Stack([0; 64 * 1024]));
+        let top = VirtAddr::from_ptr(stack.0.as_mut_ptr_range().end);
+        // SAFETY: the stack is ours and aligned.
+        THERE.store(unsafe { prepare(top, entry) }, Relaxed);
+        for expected in [1, 111] {
+            // SAFETY: `THERE` holds a context that was prepared, or saved.
+            unsafe { switch(HERE.as_ptr(), THERE.load(Relaxed)) };
+            assert_eq!(STEPS.load(Relaxed), expected);
+        }
+    }
 
     #[test]
     fn a_new_thread_enters_with_an_aligned_stack() {

@@ -10,25 +10,41 @@ extern crate alloc;
 mod calls;
 #[path = "guest/containment.rs"]
 mod containment;
-#[path = "guest/hostile.rs"]
+#[path = "guest/fuzz.rs"]
+mod fuzz;
+#[path = "guest/hostile/mod.rs"]
 mod hostile;
 #[path = "guest/kernel_side.rs"]
 mod kernel_side;
+#[path = "guest/programs.rs"]
+mod programs;
 #[path = "guest/threads.rs"]
 mod threads;
+#[path = "guest/worst.rs"]
+mod worst;
 
+use alloc::vec::Vec;
 use m0_boot::handshake::BootInfo;
 use m0_boot::{clock, handshake, irq, logger, pit, serial, traps};
 use m1_memory::physical::DirectMap;
 use m1_memory::{cpu, frames, paging::kernel, stack};
-use m2_usermode::{controls, gdt, policy, syscall, thread, watchdog};
+use m2_usermode::{controls, gdt, modules, syscall, thread, watchdog};
 use shared::cases::{self, Case};
 use shared::cmdline::Options;
 use spin::Once;
 
 shared::host_main!("cargo xtask test guest/m2-usermode");
 
-const CASES: &[&[Case]] = &[hostile::CASES, calls::CASES, threads::CASES, kernel_side::CASES];
+/// The cases by module; those of the hostile suite are [`hostile::GROUPS`].
+const CASES: &[&[Case]] = &[
+    calls::CASES,
+    threads::CASES,
+    kernel_side::CASES,
+    programs::CASES,
+    fuzz::CASES,
+    worst::WITH_NMIS,
+    hostile::IN_TURN,
+];
 
 static BOOT: Once<BootInfo> = Once::new();
 
@@ -38,8 +54,9 @@ extern "C" fn kernel_entry() -> ! {
     clock::init().unwrap_or_else(|error| panic!("clock: {error}"));
     logger::init();
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
+    modules::init(&boot.memory_map);
     gdt::init();
-    traps::init(policy::contain, gdt::stack_for);
+    traps::init(worst::policy, gdt::stack_for);
     let memory = DirectMap::new(boot.hhdm).unwrap_or_else(|error| panic!("{error}"));
     frames::init(&boot.memory_map, memory).unwrap_or_else(|error| panic!("frames: {error}"));
     let features = cpu::Features::detect();
@@ -65,10 +82,15 @@ extern "C" fn run_case() -> ! {
     controls::init();
     syscall::entry::init();
     watchdog::init();
-    let options =
-        Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
-    let nonce = options.get("nonce").unwrap_or("-");
-    cases::run(CASES, options.get("test").unwrap_or(""), nonce)
+    let nonce = option("nonce").unwrap_or("-");
+    let groups: Vec<&[Case]> = CASES.iter().chain(hostile::GROUPS).copied().collect();
+    cases::run(&groups, option("test").unwrap_or(""), nonce)
+}
+
+/// An option of the command line.
+fn option(key: &str) -> Option<&'static str> {
+    let line = BOOT.get().map(|boot| boot.command_line.as_str())?;
+    Options::parse(line, cases::KEYS).unwrap_or_else(|error| panic!("{error}")).get(key)
 }
 
 /// Physical memory, for building address spaces.

@@ -4,6 +4,7 @@
 //! file of its name under [`cmd`]. What they share:
 //!
 //! - [`workspace`], [`toolchain`], [`build`]: from sources to kernel files
+//! - [`programs`]: the user programs that go with a kernel
 //! - [`boot`]: what a kernel is booted from (configuration, archive, image)
 //! - [`qemu`]: one run of the emulator, start to end
 //! - [`trial`]: a boot prepared, run and judged
@@ -24,6 +25,7 @@ mod machine;
 mod measure;
 mod packages;
 mod process;
+mod programs;
 mod qemu;
 mod setup;
 mod suite;

@@ -86,6 +86,7 @@ impl Trial {
             exit_device: true,
             interrupt_log: None,
             counts_instructions: false,
+            nmi_after: None,
         };
         Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
     }

@@ -78,6 +78,14 @@ impl Workspace {
         folder.map_or_else(|| self.root.join(package), |folder| folder.into())
     }
 
+    /// Whether kernels of `package` are booted with the user programs: its manifest
+    /// says so by `programs = true` below `[package.metadata.myria]`.
+    pub fn takes_programs(&self, package: &str) -> bool {
+        let packages = self.metadata.workspace_packages();
+        let found = packages.iter().find(|one| one.name.as_str() == package);
+        found.is_some_and(|one| one.metadata["myria"]["programs"] == true)
+    }
+
     /// All milestones, in the order of the course.
     pub fn milestones(&self) -> Vec<Milestone> {
         let mut found: Vec<(u32, Milestone)> =

@@ -166,6 +166,15 @@ impl Entry {
         self.0 & Flags::PRESENT.bits() != 0
     }
 
+    /// Whether it leads on to a table. For entries of a PDPT or PD: one of a PT
+    /// has another meaning for bit 7, and one of a PML4 is never a leaf.
+    #[inline]
+    pub fn is_table(self) -> bool {
+        // Without P, bit 0 of the difference is 1; with it, S is as it was.
+        let both = (Flags::PRESENT | Flags::LARGE).bits();
+        self.0.wrapping_sub(Flags::PRESENT.bits()) & both == 0
+    }
+
     /// Whether the walk ends at this entry of a table of `level`.
     #[inline]
     pub fn is_leaf(self, level: Level) -> bool {

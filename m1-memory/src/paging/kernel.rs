@@ -25,7 +25,7 @@ use crate::frames::KernelFrames;
 use crate::physical::DirectMap;
 use crate::regions;
 use m0_boot::memory_map::MemoryMap;
-use spin::Mutex;
+use spin::{Mutex, MutexGuard};
 use x86_64::VirtAddr;
 use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::PhysFrame;
@@ -137,8 +137,9 @@ pub fn split(address: VirtAddr) -> Result<(), PagingError> {
 }
 
 /// What an address is mapped to, if it is.
+#[inline]
 pub fn translate(address: VirtAddr) -> Option<Translation> {
-    KERNEL.lock().as_ref()?.translate(address)
+    lock().as_ref()?.translate(address)
 }
 
 /// As [`translate`], for fault reports: the outer None says that the tables were
@@ -182,5 +183,25 @@ pub(super) fn with<T>(
     address: VirtAddr,
     action: impl FnOnce(&mut Mapper<DirectMap>) -> Result<T, PagingError>,
 ) -> Result<T, PagingError> {
-    KERNEL.lock().as_mut().map_or(Err(PagingError::NotMapped { address }), action)
+    lock().as_mut().map_or(Err(PagingError::NotMapped { address }), action)
+}
+
+/// The kernel's tables. Nobody holds the lock, but for a mistake, so the waiting
+/// is kept out of the callers' way.
+#[inline]
+fn lock() -> MutexGuard<'static, Option<Mapper<DirectMap>>> {
+    loop {
+        if let Some(guard) = KERNEL.try_lock() {
+            return guard;
+        }
+        wait();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wait() {
+    while KERNEL.is_locked() {
+        core::hint::spin_loop();
+    }
 }

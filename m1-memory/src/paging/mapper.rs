@@ -5,25 +5,27 @@
 //! are `#[must_use]` so that nobody forgets (see [`flush`](super::flush)).
 //!
 //! ```text
-//!   CR3 -> PML4          the way down is `tables.rs`;
-//!           [511] -> PDPT          large leaves end it early: `split.rs`
-//!                     [510] -> PD
-//!                               [0] -> PT      <- the window: the table that was
-//!                                [3] -> page      changed last, kept at hand
+//!   CR3 -> PML4          the way down is `tables.rs`; its upper half is
+//!           [511] -> PDPT      remembered: `directories.rs`
+//!                     [510] -> PD          large leaves end it early: `split.rs`
+//!                               [0] -> PT
+//!                                [3] -> page
 //! ```
 //!
-//! Pages are mostly changed next to one another. So the mapper remembers the PT
-//! of the last change, as the CPU's paging-structure caches do, and a page in the
-//! same 2 MiB costs no walk. The window is set by changes alone: what this
-//! mapper does not own, like the kernel's half in a process's tables, it may
-//! read, but never remembers.
+//! Whatever a mapper adds or changes, it keeps the entries above every leaf at
+//! least as open as the leaf (see [`open_path`](Mapper::open_path)). So the leaf
+//! alone says what may be done with a page, and [`translate`](Mapper::translate)
+//! need not gather rights on its way. [`walk`](super::walk) and
+//! [`audit`](super::audit) do, as the CPU does, and would show a difference.
 
-use super::access::{Access, Permits, Rights};
+use super::access::{Access, Permits};
+use super::directories::{Directories, Directory};
 use super::entry::{COUNT_ONE, Entry, Level};
 pub use super::error::{Mapping, PagingError};
 pub use super::flush::Flush;
+pub use super::translation::Translation;
 use crate::frames::{FrameAllocator, Purpose};
-use crate::layout::PAGE_BYTES;
+use crate::layout::{KERNEL_HALF, PAGE_BYTES};
 use crate::physical::PhysicalMemory;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use x86_64::structures::paging::PhysFrame;
@@ -34,7 +36,7 @@ use x86_64::{PhysAddr, VirtAddr};
 pub struct Mapper<M> {
     pub(super) root: PhysFrame,
     pub(super) memory: M,
-    pub(super) window: Window,
+    pub(super) directories: Directories,
     /// Tables that are unlinked but not given back: a list through their first
     /// words.
     pub(super) retired: Option<PhysFrame>,
@@ -42,54 +44,17 @@ pub struct Mapper<M> {
     pub(super) kernel_half_fixed: bool,
 }
 
-/// What an address is mapped to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Translation {
-    /// The physical address of exactly that byte.
-    pub physical: PhysAddr,
-    /// The level of the leaf, which gives the page's size.
-    pub level: Level,
-    permits: Permits,
-}
-
-impl Translation {
-    /// What all levels together permit.
-    pub fn rights(&self) -> Rights {
-        self.permits.rights()
-    }
-}
-
-/// The page table that was changed last.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Window {
-    /// Which 2 MiB it covers, by number; `u64::MAX` if there is no window.
-    span: u64,
-    pub(super) table: PhysFrame,
-    /// The table and entry that point to it.
-    parent: PhysFrame,
-    /// What the levels above permit.
-    above: Permits,
-}
-
-impl Window {
-    pub(super) fn none(anything: PhysFrame) -> Self {
-        Self { span: u64::MAX, table: anything, parent: anything, above: Permits::ALL }
-    }
-
-    #[inline]
-    fn covers(&self, address: VirtAddr) -> bool {
-        span(address) == self.span
-    }
-}
-
 impl<M: PhysicalMemory> Mapper<M> {
     /// The tables rooted at `root`.
     ///
     /// # Safety
     /// `root` is a PML4 that a mapper made, reachable through `memory`. What this
-    /// mapper changes, nobody else changes while it is used.
+    /// mapper changes, nobody else changes while it is used; nor does anybody
+    /// else take tables out of the user half, or out of the kernel's after
+    /// [`fix_kernel_half`](Self::fix_kernel_half).
     pub unsafe fn new(root: PhysFrame, memory: M) -> Self {
-        Self { root, memory, window: Window::none(root), retired: None, kernel_half_fixed: false }
+        let directories = Directories::none(root);
+        Self { root, memory, directories, retired: None, kernel_half_fixed: false }
     }
 
     /// Makes a new, empty set of tables.
@@ -109,8 +74,11 @@ impl<M: PhysicalMemory> Mapper<M> {
         self.root
     }
 
-    /// From now on a mapping that would need a new PML4 entry in the kernel's
-    /// half is refused: every address space has its own copy of those entries.
+    /// Makes this the mapper that the kernel's half belongs to. From now on a
+    /// mapping that would need a new PML4 entry there is refused: every address
+    /// space has its own copy of those entries. The mappers of those spaces may
+    /// read the half, but it changes behind their backs, so they remember nothing
+    /// of it; this one does.
     pub fn fix_kernel_half(&mut self) {
         self.kernel_half_fixed = true;
     }
@@ -130,14 +98,17 @@ impl<M: PhysicalMemory> Mapper<M> {
     ) -> Result<Flush, PagingError> {
         if size == Level::Pt
             && (address.as_u64() | physical.as_u64()).is_multiple_of(PAGE_BYTES)
-            && (self.window.covers(address) || self.move_window(address))
-            && self.window.above.lead_to(access)
+            && let Some(directory) = self.directory(address)
         {
-            let slot = self.slot(self.window.table, Level::Pt, address);
-            if !Entry::from_bits(slot.load(Relaxed)).is_present() {
-                slot.store(Entry::leaf(physical, Level::Pt, access).bits(), Relaxed);
-                self.window_parent(address).fetch_add(COUNT_ONE, Relaxed);
-                return Ok(Flush::page(address));
+            let parent = self.slot(directory.table, Level::Pd, address);
+            let table = Entry::from_bits(parent.load(Relaxed));
+            if table.is_table() && directory.above.through_table(table).lead_to(access) {
+                let slot = self.slot(table.table(), Level::Pt, address);
+                if !Entry::from_bits(slot.load(Relaxed)).is_present() {
+                    slot.store(Entry::leaf(physical, Level::Pt, access).bits(), Relaxed);
+                    parent.fetch_add(COUNT_ONE, Relaxed);
+                    return Ok(Flush::page(address));
+                }
             }
         }
         self.map_by_walk(address, physical, size, access, frames)
@@ -153,16 +124,20 @@ impl<M: PhysicalMemory> Mapper<M> {
     #[inline]
     pub fn unmap(&mut self, address: VirtAddr) -> Result<(PhysFrame, Flush), PagingError> {
         if address.as_u64().is_multiple_of(PAGE_BYTES)
-            && (self.window.covers(address) || self.move_window(address))
+            && let Some(directory) = self.directory(address)
         {
-            let entry = self.slot(self.window.table, Level::Pt, address).swap(0, Relaxed);
-            let entry = Entry::from_bits(entry);
-            if entry.is_present() {
-                let parent = self.window_parent(address).fetch_sub(COUNT_ONE, Relaxed);
-                if Entry::from_bits(parent - COUNT_ONE).count() == 0 {
-                    self.prune(address, Level::Pt);
+            let parent = self.slot(directory.table, Level::Pd, address);
+            let table = Entry::from_bits(parent.load(Relaxed));
+            if table.is_table() {
+                let leaf = self.slot(table.table(), Level::Pt, address).swap(0, Relaxed);
+                let leaf = Entry::from_bits(leaf);
+                if leaf.is_present() {
+                    let before = parent.fetch_sub(COUNT_ONE, Relaxed);
+                    if Entry::from_bits(before).count() == 1 {
+                        self.prune(address, Level::Pt);
+                    }
+                    return Ok((leaf.table(), Flush::page(address)));
                 }
-                return Ok((entry.table(), Flush::page(address)));
             }
         }
         self.unmap_by_walk(address)
@@ -179,33 +154,40 @@ impl<M: PhysicalMemory> Mapper<M> {
     /// What the CPU would find for `address`.
     #[inline]
     pub fn translate(&self, address: VirtAddr) -> Option<Translation> {
-        if self.window.covers(address) {
-            let entry = self.read(self.window.table, Level::Pt, address);
-            return entry
-                .is_present()
-                .then(|| translation(address, Level::Pt, entry, self.window.above));
+        match self.directories.find(address) {
+            Some(directory) => self.translate_below(directory.table, address),
+            None => self.translate_by_walk(address),
         }
-        self.translate_by_walk(address)
     }
 
-    /// [`translate`](Self::translate) wherever it is. As [`walk`](Self::walk), but
-    /// with the levels as constants, which makes it three times as fast.
-    #[inline(never)]
-    fn translate_by_walk(&self, address: VirtAddr) -> Option<Translation> {
-        let (mut table, mut above) = (self.root, Permits::ALL);
-        for level in [Level::Pml4, Level::Pdpt, Level::Pd] {
-            let entry = self.read(table, level, address);
-            if !entry.is_present() {
-                return None;
-            }
-            if entry.is_leaf(level) {
-                return Some(translation(address, level, entry, above));
-            }
-            above = above.through_table(entry);
-            table = entry.table();
+    /// The lower half of the way: from a page directory.
+    #[inline]
+    fn translate_below(&self, directory: PhysFrame, address: VirtAddr) -> Option<Translation> {
+        let entry = self.read(directory, Level::Pd, address);
+        if !entry.is_table() {
+            return Translation::of_leaf(entry, Level::Pd, address);
         }
-        let entry = self.read(table, Level::Pt, address);
-        entry.is_present().then(|| translation(address, Level::Pt, entry, above))
+        let entry = self.read(entry.table(), Level::Pt, address);
+        Translation::of_leaf(entry, Level::Pt, address)
+    }
+
+    /// The whole way. As [`walk`](Self::walk), but with the levels as constants,
+    /// and without the rights on the way.
+    #[inline(never)]
+    pub(super) fn translate_by_walk(&self, address: VirtAddr) -> Option<Translation> {
+        let top = self.read(self.root, Level::Pml4, address);
+        if !top.is_present() {
+            return None;
+        }
+        let entry = self.read(top.table(), Level::Pdpt, address);
+        if !entry.is_table() {
+            return Translation::of_leaf(entry, Level::Pdpt, address);
+        }
+        if self.kernel_half_fixed || address < KERNEL_HALF {
+            let above = Permits::ALL.through_table(top).through_table(entry);
+            self.directories.remember(address, Directory { table: entry.table(), above });
+        }
+        self.translate_below(entry.table(), address)
     }
 
     /// The entry for `address` in a table of `level`.
@@ -224,40 +206,28 @@ impl<M: PhysicalMemory> Mapper<M> {
         unsafe { &*table.wrapping_add(offset).cast() }
     }
 
-    /// Moves the window to the PT on the way to `address`, if there is one.
-    #[inline(never)]
-    fn move_window(&mut self, address: VirtAddr) -> bool {
-        let (mut table, mut parent, mut above) = (self.root, self.root, Permits::ALL);
-        for level in [Level::Pml4, Level::Pdpt, Level::Pd] {
-            let entry = self.read(table, level, address);
-            if !entry.is_present() || entry.is_leaf(level) {
-                return false;
-            }
-            above = above.through_table(entry);
-            (parent, table) = (table, entry.table());
-        }
-        self.window = Window { span: span(address), table, parent, above };
-        true
-    }
-
+    /// The page directory on the way to `address`, which is about to be changed
+    /// and so is ours to remember.
     #[inline]
-    fn window_parent(&self, address: VirtAddr) -> &AtomicU64 {
-        self.slot(self.window.parent, Level::Pd, address)
+    fn directory(&self, address: VirtAddr) -> Option<Directory> {
+        match self.directories.find(address) {
+            None if self.find_directory(address) => self.directories.find(address),
+            found => found,
+        }
     }
-}
 
-/// The number of the 2 MiB that `address` lies in.
-#[inline]
-fn span(address: VirtAddr) -> u64 {
-    address.as_u64() / Level::Pd.entry_bytes()
-}
-
-#[inline]
-fn translation(address: VirtAddr, level: Level, entry: Entry, above: Permits) -> Translation {
-    let offset = address.as_u64() & (level.entry_bytes() - 1);
-    Translation {
-        physical: PhysAddr::new_truncate(entry.page(level).as_u64() | offset),
-        level,
-        permits: above.through_leaf(entry),
+    /// Remembers it, if there is one.
+    #[inline(never)]
+    fn find_directory(&self, address: VirtAddr) -> bool {
+        let top = self.read(self.root, Level::Pml4, address);
+        if !top.is_present() {
+            return false;
+        }
+        let entry = self.read(top.table(), Level::Pdpt, address);
+        if entry.is_table() {
+            let above = Permits::ALL.through_table(top).through_table(entry);
+            self.directories.remember(address, Directory { table: entry.table(), above });
+        }
+        entry.is_table()
     }
 }

@@ -4,6 +4,8 @@
 //! - [`entry`]: one entry, its bits, and the four levels
 //! - [`access`]: who may do what with a page; W^X by construction
 //! - [`mapper`]: map, unmap, protect, move and translate single pages
+//! - [`translation`]: the answer to "what is at this address?"
+//! - `directories`: the upper half of the last walks, remembered
 //! - `tables`: the way down the tree; tables that come and go
 //! - `split`: large pages taken apart
 //! - `range`: whole ranges, all or nothing
@@ -18,6 +20,7 @@
 pub mod access;
 pub mod audit;
 pub mod build;
+mod directories;
 pub mod entry;
 pub mod error;
 pub mod flush;
@@ -28,6 +31,7 @@ pub mod ram;
 mod range;
 mod split;
 mod tables;
+pub mod translation;
 pub mod walk;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@
 use super::access::{Access, Permits};
 use super::entry::{COUNT_ONE, ENTRIES, Entry, Flags, Level};
 use super::flush::{Flush, invalidate_page};
-use super::mapper::{Mapper, Mapping, PagingError, Window};
+use super::mapper::{Mapper, Mapping, PagingError};
 use crate::frames::{FrameAllocator, Purpose};
 use crate::layout::{KERNEL_HALF, PAGE_BYTES};
 use crate::physical::PhysicalMemory;
@@ -154,6 +154,7 @@ impl<M: PhysicalMemory> Mapper<M> {
             slot.fetch_or(access.table_flags().bits(), Relaxed);
             level = above;
         }
+        self.directories.forget(address);
     }
 
     /// Removes the leaf at the end of `path`, and the tables that become empty.
@@ -177,6 +178,9 @@ impl<M: PhysicalMemory> Mapper<M> {
                 return;
             }
             self.slot(table, parent, address).store(0, Relaxed);
+            if level == Level::Pd {
+                self.directories.forget(address);
+            }
             self.retire(path.tables[level as usize]);
             if let Some(above) = counting_parent(address, parent) {
                 let slot = self.slot(path.tables[above as usize], above, address);
@@ -190,9 +194,6 @@ impl<M: PhysicalMemory> Mapper<M> {
     /// in its first word: a frame's address, in which the CPU, should it still
     /// come by, sees an entry that is not present.
     fn retire(&mut self, table: PhysFrame) {
-        if self.window.table == table {
-            self.window = Window::none(self.root);
-        }
         let next = self.retired.map_or(0, |next| next.start_address().as_u64());
         self.slot(table, Level::Pt, VirtAddr::zero()).store(next, Relaxed);
         self.retired = Some(table);

@@ -139,7 +139,7 @@ fn storm() {
 
 /// Long random mixture of all operations.
 fn soak() {
-    const STEPS: u64 = 400_000;
+    const STEPS: u64 = 1_000_000;
     let mut held: Vec<Held> = Vec::with_capacity(20_000);
     let before = (frames::census(), frames::statistics().used);
     let (mut random, mut in_use, mut refused) = (Random(2), 0, 0_u64);

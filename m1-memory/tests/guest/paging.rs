@@ -172,7 +172,7 @@ fn large_page_split_in_use() {
     expect("some", large.iter().any(|page| page.page == base), "the run is not one large page");
     for page in &large {
         expect_eq("split", kernel::split(page.page), Ok(()));
-        let now = kernel::translate(page.page + 5u64).map(|to| (to.level, to.rights()));
+        let now = kernel::translate(page.page + 5u64).map(|to| (to.level(), to.rights()));
         expect_eq("small", now, Some((Level::Pt, page.rights)));
     }
     let tables = frames::statistics().used - before;

@@ -1,9 +1,11 @@
 //! Why an address space could not be made, or could not grow.
 
 use super::MAX_CODE_BYTES;
+use crate::elf::ElfError;
 use core::fmt;
 use m1_memory::frames::FrameError;
 use m1_memory::paging::mapper::PagingError;
+use x86_64::VirtAddr;
 
 /// What was refused, with what stood in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +17,19 @@ pub enum SpaceError {
         /// Its size.
         bytes: usize,
     },
+    /// The program's file is not one that can be loaded.
+    Elf(ElfError),
     /// The heap has no room for that much.
     HeapFull {
         /// What was asked for.
         bytes: u64,
         /// What is left.
         left: u64,
+    },
+    /// That page is the kernel's to map.
+    NotUserHalf {
+        /// Its address.
+        page: VirtAddr,
     },
     /// No memory for a page.
     Frames(FrameError),
@@ -35,9 +44,11 @@ impl fmt::Display for SpaceError {
             Self::TooLarge { bytes } => {
                 write!(f, "{bytes} bytes of code; at most {MAX_CODE_BYTES} fit below the stack")
             }
+            Self::Elf(error) => write!(f, "not a program: {error}"),
             Self::HeapFull { bytes, left } => {
                 write!(f, "the heap cannot grow by {bytes} bytes; there is room for {left} more")
             }
+            Self::NotUserHalf { page } => write!(f, "{page:#x} is not in the user half"),
             Self::Frames(error) => error.fmt(f),
             Self::Paging(error) => error.fmt(f),
         }

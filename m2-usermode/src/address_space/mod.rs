@@ -46,6 +46,7 @@ use core::ops::Range;
 use frames::UserFrames;
 use m1_memory::frames::FrameError;
 use m1_memory::layout::{KERNEL_HALF, PAGE_BYTES};
+use m1_memory::paging::access::{Access, Owner, Use};
 use m1_memory::paging::entry::{ENTRIES, Entry};
 use m1_memory::paging::kernel;
 use m1_memory::paging::mapper::Translation;
@@ -132,6 +133,32 @@ impl AddressSpace {
         self.user.grow_heap(bytes)
     }
 
+    /// Maps the page at `page` for the program, to a new frame with zeros and what
+    /// `fill` puts there.
+    ///
+    /// Unlike an image or a heap this may be anywhere in the user half, and even in
+    /// its last page ([`USER_END`]): the kernel does not depend on it being free.
+    ///
+    /// # Errors
+    /// [`SpaceError::NotUserHalf`], a page that is mapped already, or no memory.
+    pub fn map_user_page(
+        &mut self,
+        page: VirtAddr,
+        usage: Use,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Result<(), SpaceError> {
+        if page >= KERNEL_HALF {
+            return Err(SpaceError::NotUserHalf { page });
+        }
+        let mut fill = Some(fill);
+        let access = Access { usage, owner: Owner::User };
+        self.user.map_page(page, access, &mut |_, bytes| {
+            if let Some(fill) = fill.take() {
+                fill(bytes);
+            }
+        })
+    }
+
     /// What is at an address, as this process sees it.
     pub fn describe(&self, address: u64) -> Place {
         place::find(&self.user, self.program.name(), address)
@@ -193,3 +220,6 @@ impl Drop for AddressSpace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

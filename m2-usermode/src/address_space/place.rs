@@ -40,7 +40,8 @@ impl fmt::Display for Content {
     }
 }
 
-/// What is at an address of a process; its `Display` is the answer for people.
+/// What is at an address of a process; its `Display` is the answer for people
+/// (`{:#}` leaves out what may be done there).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Bits 63 to 47 are not all equal.
@@ -81,7 +82,8 @@ impl fmt::Display for Place {
                     Content::Constants => "r--",
                     Content::Data => "rw-",
                 };
-                return write!(f, "{content} of `{program}`, {rights}");
+                write!(f, "{content} of `{program}`")?;
+                return if f.alternate() { Ok(()) } else { write!(f, ", {rights}") };
             }
             Self::Stack => "its stack",
             Self::GuardBelowStack => "guard page below its stack",

@@ -4,19 +4,17 @@
 use super::error::SpaceError;
 use super::place::Part;
 use super::{STACK, USER_HEAP};
+use crate::elf::MAX_SEGMENTS;
 use arrayvec::ArrayVec;
 use core::ops::Range;
 use m1_memory::frames::{FrameAllocator, Purpose};
-use m1_memory::layout::PAGE_BYTES;
+use m1_memory::layout::{KERNEL_HALF, PAGE_BYTES};
 use m1_memory::paging::access::Access;
 use m1_memory::paging::entry::{ENTRIES, Entry, Level};
 use m1_memory::paging::mapper::{Mapper, PagingError};
 use m1_memory::physical::PhysicalMemory;
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PhysFrame;
-
-/// Most parts that an image can have.
-pub const MAX_PARTS: usize = 8;
 
 /// A page's bytes.
 pub type PageBytes = [u8; PAGE_BYTES as usize];
@@ -28,7 +26,7 @@ pub struct UserHalf<M: PhysicalMemory, F: FrameAllocator> {
     memory: M,
     pub(super) frames: F,
     /// The pieces of the program's image.
-    pub(super) parts: ArrayVec<Part, MAX_PARTS>,
+    pub(super) parts: ArrayVec<Part, MAX_SEGMENTS>,
     /// One past the last page of the heap.
     pub(super) heap_end: VirtAddr,
 }
@@ -72,7 +70,8 @@ impl<M: PhysicalMemory, F: FrameAllocator> UserHalf<M, F> {
         Ok(())
     }
 
-    fn map_page(
+    /// The same for one page.
+    pub fn map_page(
         &mut self,
         address: VirtAddr,
         access: Access,
@@ -96,6 +95,19 @@ impl<M: PhysicalMemory, F: FrameAllocator> UserHalf<M, F> {
                 Err(SpaceError::Paging(error))
             }
         }
+    }
+
+    /// Writes a word of the program's memory, whatever the program may do there.
+    /// `address` is a multiple of 8.
+    pub fn store(&mut self, address: VirtAddr, word: u64) -> Result<(), SpaceError> {
+        let aligned = address.is_aligned(size_of::<u64>() as u64);
+        let found = self.tables.translate(address).filter(|_| aligned && address < KERNEL_HALF);
+        let physical =
+            found.ok_or(SpaceError::Paging(PagingError::NotMapped { address }))?.physical;
+        // SAFETY: what is mapped in the user half is our own; the word is aligned,
+        // so it lies in that one frame.
+        unsafe { self.memory.pointer(physical).cast::<u64>().write(word) };
+        Ok(())
     }
 
     fn unmap_pages(&mut self, pages: Range<VirtAddr>) {

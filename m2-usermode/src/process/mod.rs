@@ -110,6 +110,11 @@ impl Process {
         &self.space
     }
 
+    /// Its page tables, to map more in.
+    pub fn space_mut(&mut self) -> &mut AddressSpace {
+        &mut self.space
+    }
+
     /// Starts it; it runs when the caller waits or yields.
     ///
     /// # Errors

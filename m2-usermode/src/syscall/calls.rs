@@ -103,15 +103,22 @@ pub(super) fn uptime(_: &SyscallFrame) -> Answer {
     Ok(clock::now_ns())
 }
 
-/// Sleeps in whole ticks, and one more, since the current tick is partly over.
+/// Sleeps until the clock says so. Ticks alone would not do: those that came late,
+/// because interrupts were off or the host was busy, come close together.
 pub(super) fn sleep(frame: &SyscallFrame) -> Answer {
     const TICK_NS: u64 = 1_000_000_000 / pit::TICK_HZ;
-    match frame.rdi {
-        0 => thread::yield_now(),
-        ns if ns > LONGEST_SLEEP_NS => return Err(Error::Invalid),
-        ns => thread::sleep(ns.div_ceil(TICK_NS) + 1),
+    let ns = frame.rdi;
+    if ns > LONGEST_SLEEP_NS {
+        return Err(Error::Invalid);
     }
-    Ok(0)
+    let until = clock::now_ns() + ns;
+    thread::yield_now();
+    loop {
+        match until.saturating_sub(clock::now_ns()) {
+            0 => return Ok(0),
+            left => thread::sleep(left.div_ceil(TICK_NS)),
+        }
+    }
 }
 
 pub(super) fn grow(frame: &SyscallFrame) -> Answer {

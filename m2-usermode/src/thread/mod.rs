@@ -18,13 +18,14 @@
 //!                                                                  (nothing)
 //! ```
 //!
-//! A thread is in exactly one of these places. [`scheduler`] is the logic,
-//! without hardware; [`context`] owns stacks and page tables and switches; this
-//! file is what others call. The lock is held only while the logic runs, never
-//! over a switch. Interrupt handlers may call [`tick`] and nothing else here, so
-//! an interrupt in the middle never waits for the lock.
+//! A thread is in exactly one of these places. `scheduler` is the logic, without
+//! hardware; `context` owns stacks and page tables and switches; this file is what
+//! others call. The lock is held only while the logic runs, never over a switch.
+//! Interrupt handlers may call [`tick`] and nothing else here, so an interrupt in
+//! the middle never waits for the lock.
 
 mod context;
+mod error;
 mod id;
 mod scheduler;
 mod state;
@@ -33,17 +34,16 @@ mod table;
 mod tests;
 
 pub use context::{current_process, current_stack_top};
+pub use error::{Deadlock, JoinError, SpawnError};
 pub use id::ThreadId;
 pub use state::{Info, State, Statistics};
 
-use crate::fallible::OutOfMemory;
 use crate::process_id::ProcessId;
 use context::Handle;
-use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use id::Place;
 use m0_boot::pit;
-use m1_memory::stack::{KernelStack, StackError};
+use m1_memory::stack::KernelStack;
 use scheduler::{Full, Next, NoSuchThread, Scheduler};
 use shared::exit::{self, Reason};
 use spin::{Mutex, MutexGuard, Once};
@@ -70,56 +70,6 @@ static SLICE_START: AtomicU64 = AtomicU64::new(0);
 const IDLE: u64 = u64::MAX;
 
 static KERNEL_ROOT: Once<PhysFrame> = Once::new();
-
-/// Why a thread could not be started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpawnError {
-    /// There are [`MAX_THREADS`] already.
-    TooMany,
-    /// It gets no stack.
-    Stack(StackError),
-    /// No memory for what the kernel notes about it.
-    Memory(OutOfMemory),
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooMany => write!(f, "there are {MAX_THREADS} threads already"),
-            Self::Stack(error) => error.fmt(f),
-            Self::Memory(error) => error.fmt(f),
-        }
-    }
-}
-
-/// Every other thread waits too: nobody could ever go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadlock;
-
-impl fmt::Display for Deadlock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("all threads wait for one another")
-    }
-}
-
-/// Why a thread could not be waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JoinError {
-    /// There is no such thread (any more), it is detached, or it is the caller
-    /// itself.
-    NoSuchThread(ThreadId),
-    /// Every other thread waits too: nobody could ever go on.
-    Deadlock,
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSuchThread(id) => write!(f, "there is no thread {id} to wait for"),
-            Self::Deadlock => Deadlock.fmt(f),
-        }
-    }
-}
 
 /// Makes the running code the first thread, on the kernel's page tables `root`,
 /// which are loaded.

@@ -32,7 +32,7 @@ fn process() -> Process {
 }
 
 fn reference_program() {
-    let outcome = run(&HELLO);
+    let outcome = run(&HELLO, 0);
     expect_eq("status", outcome.status, ExitStatus::Exited(HELLO_EXIT_CODE));
     expect_eq("calls", outcome.calls, 2);
 }
@@ -40,13 +40,13 @@ fn reference_program() {
 /// The host looks at the lines.
 fn calls_are_traced() {
     trace::set(true);
-    expect_eq("calls", run(&HELLO).calls, 2);
+    expect_eq("calls", run(&HELLO, 0).calls, 2);
 }
 
 /// A program that is busy for a while does not hold up the clock.
 fn ticks_go_on() {
     let before = pit::ticks();
-    run(&crate::calls::INTERRUPTED);
+    run(crate::calls::BUSY, 0);
     let during = pit::ticks() - before;
     expect("ticks", during >= 2, format_args!("{during} ticks while ring 3 was busy"));
 }
@@ -94,7 +94,7 @@ fn out_of_memory() {
     let before = frames::statistics().used;
     expect_eq("as-many-again", round(), count);
     expect_eq("no-frame-lost", frames::statistics().used, before);
-    expect_eq("next-program-runs", run(&HELLO).status, ExitStatus::Exited(HELLO_EXIT_CODE));
+    expect_eq("next-program-runs", run(&HELLO, 0).status, ExitStatus::Exited(HELLO_EXIT_CODE));
 }
 
 fn too_large() {

@@ -5,15 +5,29 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use m0_boot::pit;
 use m1_memory::frames;
 use m1_memory::paging::kernel;
-use m2_usermode::thread::{self, Body, JoinError, State, ThreadId};
+use m2_usermode::gdt::USER_DATA;
+use m2_usermode::process_id::ProcessId;
+use m2_usermode::thread::{self, Body, Deadlock, JoinError, SpawnError, State, ThreadId};
 use shared::cases::{Case, expect, expect_eq};
+use x86_64::instructions::segmentation::{ES, Segment};
+use x86_64::structures::gdt::SegmentSelector;
 
 /// Every case of this module.
 pub const CASES: &[Case] = &[
     ("threads-take-turns", take_turns),
     ("threads-many", many),
     ("threads-join-errors", join_errors),
+    ("threads-join-together", join_together),
     ("threads-deadlock", deadlock),
+    ("threads-deadlock-at-the-end", deadlock_at_the_end),
+    ("threads-sleep", sleep),
+    ("threads-sleep-and-work", sleep_and_work),
+    ("threads-park", park),
+    ("threads-detach", detach),
+    ("threads-statistics", statistics),
+    ("threads-interrupted", interrupted),
+    ("threads-user-state", user_state),
+    ("threads-too-many", too_many),
     ("threads-states", states),
     ("threads-keep-interrupts", keep_interrupts),
     ("threads-out-of-memory", out_of_memory),
@@ -78,6 +92,27 @@ fn join_errors() {
     expect_eq("itself", thread::join(own), Err(JoinError::NoSuchThread(own)));
 }
 
+/// All that wait for a thread get its result.
+fn join_together() {
+    static TARGET: spin::Mutex<Option<ThreadId>> = spin::Mutex::new(None);
+    fn wait(_: u64) -> u64 {
+        let target = *TARGET.lock();
+        target.map_or(0, join)
+    }
+    fn late(result: u64) -> u64 {
+        for _ in 0..5 {
+            thread::yield_now();
+        }
+        result
+    }
+    let target = spawn("target", late, 9);
+    *TARGET.lock() = Some(target);
+    let waiting = [spawn("one", wait, 0), spawn("two", wait, 0), spawn("three", wait, 0)];
+    expect_eq("own", join(target), 9);
+    expect_eq("theirs", waiting.map(join), [9, 9, 9]);
+    expect_eq("gone", thread::join(target), Err(JoinError::NoSuchThread(target)));
+}
+
 /// Two threads that wait for each other: the second to wait is told, ends, and
 /// so frees the first.
 fn deadlock() {
@@ -94,6 +129,261 @@ fn deadlock() {
     IDS.lock().extend([first, second]);
     expect_eq("told-through-the-other", thread::join(first), Ok(77));
     expect_eq("joined-already", thread::join(second), Err(JoinError::NoSuchThread(second)));
+}
+
+/// The last thread that could have woken two others ends. The one that is parked is
+/// told; the one that waits for it is not.
+fn deadlock_at_the_end() {
+    fn parked(_: u64) -> u64 {
+        if thread::park() == Err(Deadlock) { 88 } else { 1 }
+    }
+    let id = spawn("parked", parked, 0);
+    let idle = spawn("leaves", |_| 0, 0);
+    expect_eq("the-parked-one-is-told", thread::join(id), Ok(88));
+    expect_eq("the-other-ended", thread::join(idle), Ok(0));
+    expect_eq("alone", thread::park(), Err(Deadlock));
+    // A remembered unpark is no deadlock.
+    thread::unpark(thread::current());
+    expect_eq("token", thread::park(), Ok(()));
+}
+
+/// Sleepers wake in the order of their times, not early, and the CPU idles meanwhile.
+fn sleep() {
+    fn body(ticks: u64) -> u64 {
+        let before = pit::ticks();
+        thread::sleep(ticks);
+        log_digit(ticks);
+        pit::ticks() - before
+    }
+    let idle_before = thread::statistics().idle_ticks;
+    let ids = [spawn("six", body, 6), spawn("two", body, 2), spawn("four", body, 4)];
+    let slept = ids.map(join);
+    expect_eq("order", LOG.load(Relaxed), 246);
+    let [six, two, four] = slept;
+    let early = six < 6 || two < 2 || four < 4;
+    expect("not-early", !early, format_args!("slept {slept:?} ticks for 6, 2 and 4"));
+    let idle = thread::statistics().idle_ticks - idle_before;
+    expect("idle", idle >= 4, format_args!("only {idle} ticks were idle"));
+    thread::sleep(0); // returns though nobody else is there
+}
+
+/// While one thread sleeps others work; its time having come it is next but one.
+fn sleep_and_work() {
+    static AWAKE: AtomicU64 = AtomicU64::new(0);
+    fn sleeper(_: u64) -> u64 {
+        thread::sleep(3);
+        AWAKE.store(1, Relaxed);
+        0
+    }
+    fn worker(_: u64) -> u64 {
+        let mut late = 0;
+        let until = pit::ticks() + 3;
+        while AWAKE.load(Relaxed) == 0 {
+            late += u64::from(pit::ticks() > until);
+            thread::yield_now();
+        }
+        late
+    }
+    let (sleeper, worker) = (spawn("sleeper", sleeper, 0), spawn("worker", worker, 0));
+    join(sleeper);
+    let late = join(worker);
+    expect("at-once", late <= 1, format_args!("{late} yields after its time it still slept"));
+}
+
+fn park() {
+    static TURN: AtomicU64 = AtomicU64::new(0);
+    fn body(rounds: u64) -> u64 {
+        for _ in 0..rounds {
+            if thread::park().is_err() {
+                return 0;
+            }
+            TURN.fetch_add(1, Relaxed);
+        }
+        rounds
+    }
+    let id = spawn("parked", body, 3);
+    thread::unpark(id); // before it has run, let alone parked
+    thread::unpark(id); // the same token
+    thread::yield_now();
+    expect_eq("token", TURN.load(Relaxed), 1);
+    expect_eq("parked", thread::state(id), Some(State::Parked));
+    thread::yield_now();
+    expect_eq("stays-parked", TURN.load(Relaxed), 1);
+    thread::unpark(id);
+    thread::yield_now();
+    expect_eq("woken", TURN.load(Relaxed), 2);
+    thread::unpark(id);
+    expect_eq("result", join(id), 3);
+    thread::unpark(id); // gone: without effect
+}
+
+/// Detached threads go by themselves, and every frame comes back.
+fn detach() {
+    fn body(_: u64) -> u64 {
+        thread::yield_now();
+        0
+    }
+    let round = || {
+        let ids: Vec<_> = (0..20).map(|_| spawn("detached", body, 0)).collect();
+        for &id in &ids[..10] {
+            thread::detach(id); // before they run
+        }
+        thread::yield_now();
+        thread::yield_now(); // now they have ended
+        for &id in &ids[10..] {
+            expect_eq("waits-for-joiner", thread::state(id), Some(State::Ended(0)));
+            thread::detach(id);
+        }
+        ids
+    };
+    round(); // page tables and heap grow here, and stay
+    let before = frames::statistics().used;
+    let ids = round();
+    expect_eq("threads-left", thread::statistics().threads, 1);
+    expect_eq("no-frame-lost", frames::statistics().used, before);
+    expect_eq("join", thread::join(ids[0]), Err(JoinError::NoSuchThread(ids[0])));
+    let alive = spawn("alive", body, 0);
+    thread::detach(alive);
+    expect_eq("nobody-joins", thread::join(alive), Err(JoinError::NoSuchThread(alive)));
+}
+
+fn statistics() {
+    fn busy(ticks: u64) -> u64 {
+        let until = pit::ticks() + ticks;
+        while pit::ticks() < until {
+            core::hint::spin_loop();
+        }
+        let slice = thread::tick();
+        thread::yield_now();
+        slice.saturating_sub(thread::tick())
+    }
+    let before = thread::statistics();
+    let id = spawn("busy", busy, 5);
+    thread::yield_now(); // to it and back: two switches
+    let during = thread::statistics();
+    expect_eq("switches", during.switches - before.switches, 2);
+    expect_eq("started", during.started - before.started, 1);
+    let mut found = None;
+    let mut count = 0;
+    thread::for_each(|info| {
+        m0_boot::println!(
+            "thread {} \"{}\": {}, {} switches, {} ticks",
+            info.id,
+            info.name,
+            info.state,
+            info.switches,
+            info.ticks
+        );
+        count += 1;
+        if info.id == id {
+            found = Some(*info);
+        }
+    });
+    expect_eq("visited", count, 2);
+    let found = found.map(|info| (info.name, info.state, info.switches, info.process));
+    expect_eq("info", found, Some(("busy", State::Ready, 1, None)));
+    let ran = during.ticks - before.ticks;
+    expect("ticks", ran >= 5, format_args!("ran {ran} ticks for 5"));
+    expect("slice", join(id) >= 1, "a yield begins no new slice");
+    expect_eq("idle", thread::statistics().idle_ticks, before.idle_ticks);
+}
+
+/// Interrupts in the middle of everything, some ten times as often as usual.
+fn interrupted() {
+    use x86_64::instructions::port::Port;
+    const TICKS: u64 = 1000;
+    /// About 1 kHz.
+    const DIVISOR: [u8; 2] = 1193u16.to_le_bytes();
+    fn body(number: u64) -> u64 {
+        let until = pit::ticks() + TICKS;
+        let mut turns = 0;
+        while pit::ticks() < until {
+            turns += 1;
+            match turns % (number + 7) {
+                0 => thread::sleep(1),
+                1 => {
+                    let child = spawn("child", |argument| argument, turns);
+                    expect_eq("child", join(child), turns);
+                }
+                _ => thread::yield_now(),
+            }
+        }
+        turns
+    }
+    for byte in DIVISOR {
+        // SAFETY: channel 0 in mode 2 takes a new count by two writes, low byte
+        // first (8254 data sheet, "Write Operations"); nothing else uses it here.
+        unsafe { Port::<u8>::new(0x40).write(byte) };
+    }
+    let ids: Vec<_> = (0..6).map(|number| spawn("busy", body, number)).collect();
+    let least = ids.into_iter().map(join).min();
+    expect("all-had-turns", least > Some(10), format_args!("the least had {least:?}"));
+    expect_eq("threads-left", thread::statistics().threads, 1);
+}
+
+/// Threads that carry a process have x87 control word and selectors of their own;
+/// a kernel thread in between changes nothing.
+fn user_state() {
+    use core::arch::asm;
+    const CLEAN: u16 = 0x037f;
+    fn control_word() -> u16 {
+        let mut word = 0u16;
+        // SAFETY: stores two bytes.
+        unsafe { asm!("fnstcw [{}]", in(reg) &mut word, options(nostack)) };
+        word
+    }
+    fn body(number: u64) -> u64 {
+        let own = CLEAN - number as u16 * 0x100; // another precision
+        let selector = if number == 0 { 0 } else { USER_DATA.0 };
+        let (clean_word, clean_es) = (control_word(), ES::get_reg().0);
+        // SAFETY: a valid control word, with all exceptions masked; the kernel
+        // uses neither x87 nor ES.
+        unsafe {
+            asm!("fldcw [{}]", in(reg) &own, options(nostack));
+            ES::set_reg(SegmentSelector(selector));
+        }
+        for _ in 0..3 {
+            thread::yield_now();
+            if control_word() != own || ES::get_reg().0 != selector {
+                return 1;
+            }
+        }
+        if (clean_word, clean_es) == (CLEAN, 0) { 0 } else { 2 }
+    }
+    let root = kernel::root().unwrap_or_else(|| panic!("no kernel page tables"));
+    let ids = [0, 1, 2].map(|number| {
+        let process = ProcessId::new(number + 1).unwrap_or_else(|| panic!("not 0"));
+        thread::spawn_user("user", root, body, number.into(), process)
+            .unwrap_or_else(|error| panic!("{error}"))
+    });
+    let kernel_thread = spawn("kernel", |_| u64::from(thread::current_process().is_some()), 0);
+    let mut carried = Vec::new();
+    thread::for_each(|info| carried.extend(info.process.map(ProcessId::get)));
+    expect_eq("processes", carried, [1, 2, 3].to_vec());
+    expect_eq("own-state", ids.map(join), [0; 3]);
+    expect_eq("no-process", join(kernel_thread), 0);
+}
+
+/// The table is full: an error, and everything can be had again afterwards.
+fn too_many() {
+    let root = kernel::root().unwrap_or_else(|| panic!("no kernel page tables"));
+    let round = || {
+        let mut ids = Vec::with_capacity(thread::MAX_THREADS);
+        let error = loop {
+            match thread::spawn("many", root, |number| number, ids.len() as u64) {
+                Ok(id) => ids.push(id),
+                Err(error) => break error,
+            }
+        };
+        let count = ids.len();
+        let right = ids.into_iter().zip(0..).all(|(id, number)| join(id) == number);
+        expect("results", right, "a thread returned another one's number");
+        (count, error)
+    };
+    round();
+    let before = frames::statistics().used;
+    expect_eq("refused", round(), (thread::MAX_THREADS - 1, SpawnError::TooMany));
+    expect_eq("no-frame-lost", frames::statistics().used, before);
 }
 
 fn states() {

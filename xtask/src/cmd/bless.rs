@@ -2,7 +2,7 @@
 
 use crate::{
     build::{Builder, Profile},
-    setup,
+    programs, setup,
     toolchain::{Choice, Toolchain},
     transcript::{
         capture, drift,
@@ -55,8 +55,9 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let mut captures = Vec::new();
     for milestone in milestones {
         let kernel = builder.kernel(&milestone.package, Profile::Release)?;
+        let modules = programs::build_for(&milestone.package, &builder)?;
         let boot = ui::step(format_args!("capturing {}", milestone.name), || {
-            capture::boot(&workspace, &milestone, &kernel, &loader)
+            capture::boot(&workspace, &milestone, &kernel, &loader, &modules)
         })?;
         let (record, tools) = (Record::of(&boot), Tools::of(&kernel)?);
         captures.push(Capture { milestone, record, tools });

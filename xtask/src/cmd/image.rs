@@ -3,7 +3,7 @@
 use crate::{
     boot::{config, image},
     build::{Builder, Profile},
-    firmware,
+    firmware, programs,
     toolchain::{Choice, Toolchain},
     trial::Guest,
     ui,
@@ -51,7 +51,7 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         title: &milestone.title(),
         kernel: &builder.kernel(&milestone.package, profile)?,
         cmdline: &cmdline,
-        modules: &[],
+        modules: &programs::build_for(&milestone.package, &builder)?,
     };
     let program = match limine {
         Some(program) => program,

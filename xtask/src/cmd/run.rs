@@ -5,7 +5,7 @@ use crate::{
     build::{Builder, Profile, Refused},
     firmware, host,
     machine::{Cpu, Machine, Memory},
-    process,
+    process, programs,
     qemu::{command::Attached, session::Limits},
     setup,
     symbolise::Symbols,
@@ -101,7 +101,8 @@ fn prepare(
 ) -> Result<Trial> {
     let profile = if args.debug { Profile::Debug } else { Profile::Release };
     let kernel = builder.kernel(&milestone.package, profile)?;
-    let guest = Guest { title: &milestone.title(), kernel: &kernel, cmdline, modules: &[] };
+    let modules = programs::build_for(&milestone.package, &builder)?;
+    let guest = Guest { title: &milestone.title(), kernel: &kernel, cmdline, modules: &modules };
     let program = match way {
         Way::Fast => builder.loader_pvh()?,
         Way::Uefi => builder.loader_uefi()?,

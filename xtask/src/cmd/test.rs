@@ -19,6 +19,9 @@ pub struct Args {
     /// Print the names of the tests and run none
     #[arg(long)]
     list: bool,
+    /// Run the long tests too, which take minutes
+    #[arg(long)]
+    long: bool,
     /// How many tests run at once [default: one per processor]
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
@@ -26,10 +29,10 @@ pub struct Args {
 
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    let tests = plan::tests(&workspace, choice, &args.filter)?;
+    let tests = plan::tests(&workspace, choice, &args.filter, args.long)?;
     ensure!(
         !tests.is_empty(),
-        "no test's name contains `{}`; `cargo xtask test --list` prints them all",
+        "no test's name contains `{}`; `cargo xtask test --list --long` prints them all",
         args.filter
     );
     if args.list {

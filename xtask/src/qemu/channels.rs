@@ -104,6 +104,12 @@ impl Output {
         lines.any(|line| line.starts_with(b"done ") && line.ends_with(b"\n"))
     }
 
+    /// Whether the kernel reported that `check` holds.
+    pub fn says_checked(&self, check: &str) -> bool {
+        let wanted = format!("check {check} ok");
+        self.events.split(|&byte| byte == b'\n').any(|line| line == wanted.as_bytes())
+    }
+
     /// Serial output, the debug console's lines, QEMU's own messages.
     pub fn into_texts(self) -> (String, Vec<String>, String) {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -128,5 +134,13 @@ mod tests {
         let flooded = Ending::Flooded { channel: "serial", limit: KEPT_BYTES };
         assert_eq!(accept(b"y".to_vec(), false), (Some(flooded), KEPT_BYTES));
         assert_eq!(accept(b"y".to_vec(), true), (None, KEPT_BYTES), "a person may read on");
+    }
+
+    #[test]
+    fn a_check_is_known_by_its_whole_line() {
+        let events = b"check ready-2 ok\ncheck ready fail no\ncheck late ok\n".to_vec();
+        let output = Output { events, ..Output::default() };
+        assert!(output.says_checked("late") && output.says_checked("ready-2"));
+        assert!(!output.says_checked("ready"), "it failed, and another one did not");
     }
 }

@@ -20,6 +20,9 @@ pub struct Launch {
     pub interrupt_log: Option<PathBuf>,
     /// Whether the time-stamp counter counts instructions instead of time.
     pub counts_instructions: bool,
+    /// From the report of this check on, NMIs are injected as fast as QEMU takes
+    /// them.
+    pub nmi_after: Option<String>,
 }
 
 /// What the machine boots from.
@@ -146,6 +149,7 @@ mod tests {
             exit_device: true,
             interrupt_log: None,
             counts_instructions: false,
+            nmi_after: None,
         }
     }
 

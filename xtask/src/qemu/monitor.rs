@@ -1,7 +1,7 @@
 //! QEMU's machine protocol (QMP): JSON lines over a socket.
 //!
 //! Only what verdicts need: why QEMU ended, and the CPU's state of a kernel that
-//! does not end by itself.
+//! does not end by itself; and NMIs, which only come from outside.
 
 use serde_json::{Value, json};
 use std::{
@@ -90,6 +90,13 @@ impl Monitor {
             frame = next;
         }
         Some(state)
+    }
+
+    /// Interrupts the guest by an NMI. That QEMU has ended is no error: the
+    /// session sees it.
+    pub fn inject_nmi(&mut self) {
+        // A kernel that gets none says so.
+        let _ = self.execute(json!({ "execute": "inject-nmi" }));
     }
 
     /// The two 64-bit words at a virtual address: saved frame pointer and return

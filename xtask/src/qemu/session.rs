@@ -24,6 +24,8 @@ use std::{
 
 /// How often limits are looked at while nothing happens.
 const TICK: Duration = Duration::from_millis(100);
+/// How often an NMI is injected, where that is asked for.
+const NMI_TICK: Duration = Duration::from_millis(1);
 /// The largest interrupt log allowed to grow.
 const LOG_BYTES_MAX: u64 = 1 << 30;
 
@@ -146,7 +148,14 @@ impl Session {
         let mut open = 3;
         let mut farewell = limits.interactive;
         let ending = loop {
-            match messages.recv_timeout(self.until_next_look(limits)) {
+            let tick = match &launch.nmi_after {
+                Some(check) if self.output.says_checked(check) => {
+                    self.monitor.inject_nmi();
+                    NMI_TICK
+                }
+                _ => TICK,
+            };
+            match messages.recv_timeout(self.until_next_look(limits, tick)) {
                 Ok(Message::Bytes(channel, bytes)) => {
                     let flooded =
                         self.output.accept(channel, bytes, limits.interactive, console)?;
@@ -186,9 +195,9 @@ impl Session {
     }
 
     /// How long to wait for output before the limits are looked at again.
-    fn until_next_look(&self, limits: &Limits) -> Duration {
+    fn until_next_look(&self, limits: &Limits, tick: Duration) -> Duration {
         let left = limits.time.map(|limit| limit.saturating_sub(self.start.elapsed()));
-        left.map_or(TICK, |left| left.min(TICK))
+        left.map_or(tick, |left| left.min(tick))
     }
 
     fn finish(self, ending: Ending) -> Observed {

@@ -1,8 +1,9 @@
 //! What tests work with: built kernels, loaders and test programs.
 
 use crate::{
+    boot::Module,
     build::{self, Builder, Executable, Profile},
-    setup,
+    programs, setup,
     toolchain::Toolchain,
     ui,
     workspace::Workspace,
@@ -31,6 +32,8 @@ pub enum Need {
     BenchUser,
     /// The in-guest test kernel of a package.
     GuestTest(String),
+    /// The user programs.
+    Programs,
     /// The test programs of all packages, for the host.
     HostTests,
 }
@@ -45,7 +48,18 @@ impl fmt::Display for Need {
             Self::Kernel(package) => write!(f, "the kernel {package}"),
             Self::BenchUser => f.write_str("the kernel bench-user"),
             Self::GuestTest(package) => write!(f, "the test kernel of {package}"),
+            Self::Programs => f.write_str("the user programs"),
             Self::HostTests => f.write_str("the host tests"),
+        }
+    }
+}
+
+impl Need {
+    /// Whether it is a kernel that is booted with the user programs.
+    fn implies_programs(&self, workspace: &Workspace) -> bool {
+        match self {
+            Self::Kernel(package) | Self::GuestTest(package) => workspace.takes_programs(package),
+            _ => false,
         }
     }
 }
@@ -56,6 +70,7 @@ pub struct Bench<'a> {
     pub toolchain: &'a Toolchain,
     files: BTreeMap<Need, Result<PathBuf, String>>,
     host_tests: Vec<Executable>,
+    programs: Vec<Module>,
 }
 
 impl<'a> Bench<'a> {
@@ -67,12 +82,21 @@ impl<'a> Bench<'a> {
         toolchain: &'a Toolchain,
         needs: &BTreeSet<Need>,
     ) -> Result<Self> {
-        let mut bench =
-            Self { workspace, toolchain, files: BTreeMap::new(), host_tests: Vec::new() };
+        let mut needs = needs.clone();
+        if needs.iter().any(|need| need.implies_programs(workspace)) {
+            needs.insert(Need::Programs);
+        }
+        let mut bench = Self {
+            workspace,
+            toolchain,
+            files: BTreeMap::new(),
+            host_tests: Vec::new(),
+            programs: Vec::new(),
+        };
         if needs.contains(&Need::Emulator) || needs.contains(&Need::Firmware) {
             setup::emulator(needs.contains(&Need::Firmware))?;
         }
-        for need in needs {
+        for need in &needs {
             let outcome = match need {
                 Need::Emulator | Need::Firmware => continue,
                 _ => ui::step(format_args!("building {need}"), || bench.build(need)),
@@ -102,6 +126,15 @@ impl<'a> Bench<'a> {
         self.file(&Need::Kernel(package.to_owned()))
     }
 
+    /// The modules that kernels of `package` are booted with.
+    pub fn modules(&self, package: &str) -> Result<&[Module]> {
+        if !self.workspace.takes_programs(package) {
+            return Ok(&[]);
+        }
+        self.file(&Need::Programs)?;
+        Ok(&self.programs)
+    }
+
     /// The test programs of `package`.
     pub fn host_tests(&self, package: &str) -> Result<Vec<&Executable>> {
         self.file(&Need::HostTests)?;
@@ -116,6 +149,10 @@ impl<'a> Bench<'a> {
             Need::Kernel(package) => builder.kernel(package, Profile::Release),
             Need::BenchUser => builder.bench_user(),
             Need::GuestTest(package) => builder.guest_test(package),
+            Need::Programs => {
+                self.programs = programs::build(&builder)?;
+                Ok(PathBuf::new())
+            }
             Need::HostTests | Need::Emulator | Need::Firmware => {
                 self.host_tests = host_tests(self.workspace)?;
                 Ok(PathBuf::new())

@@ -93,7 +93,7 @@ pub fn run(
         title: &milestone.title(),
         kernel: bench.kernel(&milestone.package)?,
         cmdline: "",
-        modules: &[],
+        modules: bench.modules(&milestone.package)?,
     };
     let program = match way {
         Way::Fast => bench.file(&Need::LoaderPvh)?.to_owned(),

@@ -1,5 +1,5 @@
-//! `tests/guest.toml`: what the host must observe of each case of a package's
-//! test kernel.
+//! One case of a package's test kernel: how it is booted, and what the host must
+//! observe. [`super::case_files`] reads them from files.
 //!
 //! ```toml
 //! [[case]]
@@ -7,21 +7,26 @@
 //! proves    = "a divide error is reported by name and stops the kernel"
 //! expect    = "exception 0"           # default "complete"; forms: see `expect`
 //! serial    = ["divide error (#DE)"]  # must appear on serial, in this order
-//! memory    = ["64M", "3G"]           # default ["256M"]; every combination of
-//! cpu       = ["qemu64", "max"]       # default ["max"];  the two is a test
+//! boot      = ["fast", "uefi"]        # default ["fast"];  each combination of
+//! memory    = ["64M", "3G"]           # default ["256M"];  these three is a
+//! cpu       = ["qemu64", "max"]       # default ["max"];   test of its own
 //! cmdline   = "extra=1"               # appended to the command line
 //! modules   = [{ name = "a.txt", cmdline = "x y", contents = "hello" }]
 //! timeout_s = 2                       # for `expect = "hang"` alone
+//! long      = true                    # runs with `test --long` only
+//! seeded    = true                    # gets `extra=SEED`, which a failure tells
+//! nmi_after = "busy"                  # NMIs rain from this check's event on
 //! ```
 
 use super::expect::Expect;
 use crate::{
-    boot::{Module, config},
+    boot::{Module, config, way::Way},
     machine::{Cpu, Memory},
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::ValueEnum;
 use serde::Deserialize;
-use std::{collections::HashSet, path::Path, str::FromStr, time::Duration};
+use std::{collections::HashSet, str::FromStr, time::Duration};
 
 /// How long a kernel must be stuck to be called hanging, if the case does not say.
 const HANG_SECONDS: u64 = 5;
@@ -32,24 +37,33 @@ pub struct Case {
     pub name: String,
     pub expect: Expect,
     pub serial: Vec<String>,
+    pub boot: Vec<Way>,
     pub memory: Vec<Memory>,
     pub cpu: Vec<Cpu>,
     pub cmdline: String,
     pub modules: Vec<Module>,
     /// For a hang: when it is one.
     pub hang_after: Duration,
+    /// Takes so long that it is run only when asked for.
+    pub long: bool,
+    /// Gets a random seed.
+    pub seeded: bool,
+    /// NMIs are injected from the moment this check is reported.
+    pub nmi_after: Option<String>,
 }
 
 /// A case as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub struct Written {
     name: String,
     proves: String,
     #[serde(default = "complete")]
     expect: String,
     #[serde(default)]
     serial: Vec<String>,
+    #[serde(default = "default_boot")]
+    boot: Vec<String>,
     #[serde(default = "default_memory")]
     memory: Vec<String>,
     #[serde(default = "default_cpu")]
@@ -59,6 +73,11 @@ struct Written {
     #[serde(default)]
     modules: Vec<WrittenModule>,
     timeout_s: Option<u64>,
+    #[serde(default)]
+    long: bool,
+    #[serde(default)]
+    seeded: bool,
+    nmi_after: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +93,10 @@ fn complete() -> String {
     "complete".to_owned()
 }
 
+fn default_boot() -> Vec<String> {
+    vec!["fast".to_owned()]
+}
+
 fn default_memory() -> Vec<String> {
     vec!["256M".to_owned()]
 }
@@ -82,46 +105,12 @@ fn default_cpu() -> Vec<String> {
     vec!["max".to_owned()]
 }
 
-/// Reads the cases in `file`.
-///
-/// # Errors
-/// The first mistake, with file, case and key.
-pub fn read(file: &Path) -> Result<Vec<Case>> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    parse(&text).with_context(|| file.display().to_string())
-}
-
-fn parse(text: &str) -> Result<Vec<Case>> {
-    let mut table: toml::Table = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-        anyhow!("line {line}: {}", one_line(error.message()))
-    })?;
-    let written = match table.remove("case") {
-        Some(toml::Value::Array(cases)) => cases,
-        _ => bail!("there is no [[case]]"),
-    };
-    if let Some(key) = table.keys().next() {
-        bail!("unknown key `{key}`; the file holds [[case]] tables alone");
-    }
-    let mut names = HashSet::new();
-    let mut cases = Vec::with_capacity(written.len());
-    for (index, value) in written.into_iter().enumerate() {
-        let name = value.get("name").and_then(toml::Value::as_str).map(str::to_owned);
-        let place = name.map_or(format!("case {}", index + 1), |name| format!("case `{name}`"));
-        let case = value
-            .try_into::<Written>()
-            .map_err(|error| anyhow!("{}", one_line(error.message())))
-            .and_then(Written::check)
-            .with_context(|| place.clone())?;
-        ensure!(names.insert(case.name.clone()), "{place}: key `name`: there are two of them");
-        cases.push(case);
-    }
-    Ok(cases)
-}
-
 impl Written {
-    fn check(self) -> Result<Case> {
+    /// The case, if it makes sense.
+    ///
+    /// # Errors
+    /// The first mistake, with its key.
+    pub fn check(self) -> Result<Case> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         ensure!(
             !self.name.is_empty() && self.name.chars().all(plain) && self.name != "list",
@@ -139,6 +128,13 @@ impl Written {
             self.serial.iter().all(|text| !text.is_empty() && !text.contains('\n')),
             "key `serial`: a text is empty or longer than a line"
         );
+        ensure!(
+            !self.seeded || !self.cmdline.contains("extra="),
+            "key `seeded`: the seed goes into `extra=`, which `cmdline` gives already"
+        );
+        let nmi_possible = self.nmi_after.as_deref().is_none_or(|check| !check.is_empty());
+        ensure!(nmi_possible, "key `nmi_after`: name a check");
+        let boot: Vec<WrittenWay> = parse_values("boot", &self.boot)?;
         config::limine_conf("check", &self.cmdline, &[]).context("key `cmdline`")?;
         let modules: Vec<Module> = self.modules.into_iter().map(WrittenModule::module).collect();
         config::limine_conf("check", "", &modules).context("key `modules`")?;
@@ -146,12 +142,28 @@ impl Written {
             name: self.name,
             expect,
             serial: self.serial,
+            boot: boot.into_iter().map(|WrittenWay(way)| way).collect(),
             memory: parse_values("memory", &self.memory)?,
             cpu: parse_values("cpu", &self.cpu)?,
             cmdline: self.cmdline,
             modules,
             hang_after: Duration::from_secs(hang_after),
+            long: self.long,
+            seeded: self.seeded,
+            nmi_after: self.nmi_after,
         })
+    }
+}
+
+/// A way to boot, spelt as on xtask's command line.
+struct WrittenWay(Way);
+
+impl FromStr for WrittenWay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = |_| format!("`{text}` is none of fast, uefi, limine");
+        Way::from_str(text, false).map(Self).map_err(unknown)
     }
 }
 
@@ -170,66 +182,4 @@ fn parse_values<T: FromStr<Err = String>>(key: &str, texts: &[String]) -> Result
 
 fn parse_value<T: FromStr<Err = String>>(key: &str, text: &str) -> Result<T> {
     text.parse().map_err(|error: String| anyhow!("key `{key}`: {error}"))
-}
-
-fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(text: &str) -> String {
-        format!("{:#}", parse(text).expect_err("a mistake"))
-    }
-
-    #[test]
-    fn defaults_are_filled_in() {
-        let cases = parse("[[case]]\nname = \"a-1\"\nproves = \"x\"\n").expect("plain");
-        let case = &cases[0];
-        assert_eq!(case.expect, Expect::Complete);
-        assert_eq!(case.memory, ["256M".parse().expect("a size")]);
-        assert_eq!(case.cpu, ["max".parse().expect("a model")]);
-        assert_eq!(case.hang_after, Duration::from_secs(HANG_SECONDS));
-    }
-
-    #[test]
-    fn everything_can_be_given() {
-        let text = r#"
-            [[case]]
-            name = "modules"
-            proves = "modules arrive"
-            expect = "hang"
-            serial = ["one", "two"]
-            memory = ["64M", "3G"]
-            cpu = ["qemu64"]
-            cmdline = "extra=1"
-            modules = [{ name = "a", cmdline = "x y", contents = "hello" }]
-            timeout_s = 2
-        "#;
-        let case = &parse(text).expect("plain")[0];
-        assert_eq!(case.memory.len(), 2);
-        assert_eq!(case.modules[0].contents, b"hello");
-        assert_eq!(case.hang_after, Duration::from_secs(2));
-    }
-
-    #[test]
-    fn mistakes_are_named_with_case_and_key() {
-        let case = |rest: &str| error(&format!("[[case]]\nname = \"a\"\nproves = \"x\"\n{rest}"));
-        assert!(case("expct = \"hang\"").starts_with("case `a`: unknown field `expct`"));
-        assert!(case("expect = \"boom\"").starts_with("case `a`: key `expect`: `boom` is none of"));
-        assert!(case("memory = [\"1T\"]").starts_with("case `a`: key `memory`: `1T` is not"));
-        assert!(case("memory = []").starts_with("case `a`: key `memory`: the list is empty"));
-        assert!(case("cpu = [\"max\", \"max\"]").starts_with("case `a`: key `cpu`: a value"));
-        assert!(case("timeout_s = 2").starts_with("case `a`: key `timeout_s`: it is for"));
-        assert!(case("cmdline = \"a\\nb\"").starts_with("case `a`: key `cmdline`: "));
-        assert!(case("serial = 3").starts_with("case `a`: invalid type"));
-        let twice = "[[case]]\nname = \"a\"\nproves = \"x\"\n".repeat(2);
-        assert!(error(&twice).starts_with("case `a`: key `name`: there are two"));
-        assert!(error("[[case]]\nname = \"a\"\n").starts_with("case `a`: missing field `proves`"));
-        assert!(error("[[case]]\nname = \"list\"\nproves = \"x\"\n").contains("key `name`"));
-        assert!(error("a = \n").starts_with("line 1: "));
-        assert_eq!(error(""), "there is no [[case]]");
-    }
 }

@@ -110,6 +110,26 @@ pub fn tests() -> Vec<Test> {
         );
         Ok(())
     }));
+    let programs = || [Need::Emulator, Need::LoaderPvh, Need::Kernel("m2-usermode".to_owned())];
+    tests.push(Test::new("cli/list-of-programs", programs(), |_| {
+        let called = Xtask::new(["run", "m2", "--boot", "fast", "--", "run=list"]).run()?;
+        ensure!(called.status == Some(0), "status {:?}\n{}", called.status, called.stdout);
+        let has = |name, kind| {
+            called.stdout.lines().any(|line| line.split_whitespace().take(2).eq([name, kind]))
+        };
+        let listed = has("hello", "flat") && has("greeter", "ELF");
+        ensure!(listed, "programs are missing:\n{}", called.stdout);
+        ensure!(!called.stdout.contains("MILESTONE"), "it went on:\n{}", called.stdout);
+        Ok(())
+    }));
+    tests.push(Test::new("cli/unknown-program", programs(), |_| {
+        let called = Xtask::new(["run", "m2", "--boot", "fast", "--", "run=nobody"]).run()?;
+        let last = called.stdout.lines().last().unwrap_or_default();
+        let named = last.contains("there is no program `nobody`") && last.contains("`greeter`");
+        ensure!(called.status == Some(1) && named, "the verdict names no programs: {last}");
+        ensure!(last.starts_with("m2: check `run` failed: "), "no failed check: {last}");
+        Ok(())
+    }));
     tests.push(Test::new("cli/rustflags-are-left-out", boots(), |_| {
         let called = Xtask::new(["run", "m0", "--boot", "fast"])
             .env("RUSTFLAGS", "-Crelocation-model=pic --cfg=planted")

@@ -1,62 +1,74 @@
-//! In-guest tests: a package's test kernel is booted once for each case of its
-//! `tests/guest.toml`.
+//! In-guest tests: a package's test kernel is booted once for each case of the
+//! files that describe them.
 
 use super::{
     Test,
     bench::{Bench, Need},
-    cases::{self, Case},
+    case_files,
+    cases::Case,
     expect::Expect,
 };
 use crate::{
-    boot::Module,
-    host,
+    boot::{Module, way::Way},
+    firmware, host,
     machine::Machine,
-    qemu::session::Limits,
+    qemu::{command::Attached, session::Limits},
     trial::{Guest, Outcome, Trial},
     verdict::{Missing, Verdict},
     workspace::Workspace,
 };
 use anyhow::{Context, Result, bail, ensure};
 use shared::events::Event;
-use std::{collections::BTreeSet, io::sink, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    env,
+    hash::{BuildHasher, RandomState},
+    io::sink,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-/// How long any case that ends by itself may take on an idle machine.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// How long a long case may take on an idle machine.
+const LONG_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// How much of a failed kernel's serial output is shown.
 const SHOWN_LINES: usize = 40;
+/// Names the seed to use in place of a fresh one.
+const SEED_VARIABLE: &str = "MYRIA_SEED";
 
 /// The tests of all packages that have a `tests/guest.toml`.
 pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
+    let limine = firmware::find_limine()?.is_some();
     let mut tests = Vec::new();
     for package in workspace.packages() {
-        let file = case_file(workspace, package);
-        if !file.is_file() {
+        let cases = case_files::read(workspace, package)?;
+        if cases.is_empty() {
             continue;
         }
-        let cases = cases::read(&file)?;
         let names: BTreeSet<String> = cases.iter().map(|case| case.name.clone()).collect();
         tests.push(list_test(package, names));
         for case in cases {
-            tests.extend(case_tests(package, &Arc::new(case)));
+            tests.extend(case_tests(package, &Arc::new(case), limine));
         }
     }
     Ok(tests)
 }
 
-fn case_file(workspace: &Workspace, package: &str) -> PathBuf {
-    workspace.folder(package).join("tests/guest.toml")
+fn needs(package: &str, way: Way) -> Vec<Need> {
+    let mut needs = vec![Need::Emulator, Need::GuestTest(package.to_owned())];
+    match way {
+        Way::Fast => needs.push(Need::LoaderPvh),
+        Way::Uefi => needs.extend([Need::Firmware, Need::LoaderUefi]),
+        Way::Limine => needs.push(Need::Firmware),
+    }
+    needs
 }
 
-fn needs(package: &str) -> Vec<Need> {
-    vec![Need::Emulator, Need::LoaderPvh, Need::GuestTest(package.to_owned())]
-}
-
-/// The kernel and the file must know the same cases.
+/// The kernel and the files must know the same cases.
 fn list_test(package: &str, written: BTreeSet<String>) -> Test {
     let owner = package.to_owned();
-    Test::new(format!("guest/{package}/list"), needs(package), move |bench| {
-        let trial = trial(bench, &owner, "list", "", &[], Machine::default())?;
-        let outcome = trial.run(&limits(TIME_LIMIT), &mut sink())?;
+    Test::new(format!("guest/{package}/list"), needs(package, Way::Fast), move |bench| {
+        let trial = trial(bench, &owner, Way::Fast, "test=list", &[], Machine::default())?;
+        let outcome = trial.run(&limits(Way::Fast.time_limit()), &mut sink())?;
         // A list checks nothing; all else must be as in a complete run.
         let listed = match &outcome.verdict {
             Verdict::Incomplete { missing } => *missing == Missing::Checks,
@@ -75,59 +87,98 @@ fn list_test(package: &str, written: BTreeSet<String>) -> Test {
             left.difference(right).cloned().collect::<Vec<_>>().join(", ")
         };
         let (no_kernel, no_file) = (difference(&written, &known), difference(&known, &written));
-        ensure!(no_kernel.is_empty(), "guest.toml has cases the kernel does not know: {no_kernel}");
-        ensure!(no_file.is_empty(), "the kernel has cases guest.toml does not know: {no_file}");
+        ensure!(no_kernel.is_empty(), "the files have cases the kernel does not know: {no_kernel}");
+        ensure!(no_file.is_empty(), "the kernel has cases the files do not know: {no_file}");
         Ok(())
     })
 }
 
-/// One test for each machine that the case asks for.
-fn case_tests(package: &str, case: &Arc<Case>) -> Vec<Test> {
+/// One test for each way to boot and each machine that the case asks for.
+fn case_tests(package: &str, case: &Arc<Case>, limine: bool) -> Vec<Test> {
     let mut tests = Vec::new();
-    for &memory in &case.memory {
-        for cpu in &case.cpu {
-            let mut name = format!("guest/{package}/{}", case.name);
-            if case.memory.len() > 1 {
-                name.push_str(&format!("/{memory}"));
+    for &way in case.boot.iter().filter(|way| limine || **way != Way::Limine) {
+        for &memory in &case.memory {
+            for cpu in &case.cpu {
+                let mut name = format!("guest/{package}/{}", case.name);
+                if case.boot.len() > 1 {
+                    name.push_str(&format!("/{way}"));
+                }
+                if case.memory.len() > 1 {
+                    name.push_str(&format!("/{memory}"));
+                }
+                if case.cpu.len() > 1 {
+                    name.push_str(&format!("/{cpu}"));
+                }
+                let machine = Machine { memory, cpu: cpu.clone() };
+                let (case, owner) = (Arc::clone(case), package.to_owned());
+                let long = case.long;
+                let body = move |bench: &Bench| run_case(bench, &owner, &case, way, &machine);
+                tests.push(Test::new(name, needs(package, way), body).long(long));
             }
-            if case.cpu.len() > 1 {
-                name.push_str(&format!("/{cpu}"));
-            }
-            let machine = Machine { memory, cpu: cpu.clone() };
-            let (case, owner) = (Arc::clone(case), package.to_owned());
-            let body = move |bench: &Bench| run_case(bench, &owner, &case, machine.clone());
-            tests.push(Test::new(name, needs(package), body));
         }
     }
     tests
 }
 
-fn run_case(bench: &Bench, package: &str, case: &Case, machine: Machine) -> Result<()> {
-    let trial = trial(bench, package, &case.name, &case.cmdline, &case.modules, machine)?;
-    let limit = if case.expect == Expect::Hang { case.hang_after } else { TIME_LIMIT };
-    let outcome = trial.run(&limits(limit), &mut sink())?;
-    if !case.expect.matches(&outcome.verdict) {
-        bail!("expected {:?}, got\n{}", case.expect, explain(&trial, &outcome, bench)?);
+fn run_case(bench: &Bench, package: &str, case: &Case, way: Way, machine: &Machine) -> Result<()> {
+    let mut cmdline = format!("test={} {}", case.name, case.cmdline);
+    let seed = if case.seeded { Some(seed()?) } else { None };
+    if let Some(seed) = seed {
+        cmdline.push_str(&format!(" extra={seed}"));
     }
-    find_in_order(&outcome.serial, &case.serial)
-        .with_context(|| format!("serial output:\n{}", tail(&outcome.serial)))
+    let mut trial = trial(bench, package, way, &cmdline, &case.modules, machine.clone())?;
+    trial.launch.nmi_after.clone_from(&case.nmi_after);
+    let limit = match case.expect {
+        Expect::Hang => case.hang_after,
+        _ if case.long => LONG_LIMIT,
+        _ => way.time_limit(),
+    };
+    let outcome = trial.run(&limits(limit), &mut sink())?;
+    let judge = || {
+        if !case.expect.matches(&outcome.verdict) {
+            bail!("expected {:?}, got\n{}", case.expect, explain(&trial, &outcome, bench)?);
+        }
+        find_in_order(&outcome.serial, &case.serial)
+            .with_context(|| format!("serial output:\n{}", tail(&outcome.serial)))
+    };
+    match seed {
+        Some(seed) => {
+            judge().with_context(|| format!("seed {seed} (again with {SEED_VARIABLE}={seed})"))
+        }
+        None => judge(),
+    }
+}
+
+/// A seed that differs from run to run, unless the environment names one.
+fn seed() -> Result<u32> {
+    match env::var(SEED_VARIABLE) {
+        Ok(text) => text.parse().with_context(|| format!("{SEED_VARIABLE}={text} is no seed")),
+        Err(_) => Ok(RandomState::new().hash_one(SystemTime::now()) as u32),
+    }
 }
 
 fn trial(
     bench: &Bench,
     package: &str,
-    case: &str,
+    way: Way,
     cmdline: &str,
     modules: &[Module],
     machine: Machine,
 ) -> Result<Trial> {
+    let mut all = bench.modules(package)?.to_vec();
+    all.extend_from_slice(modules);
     let guest = Guest {
         title: package,
         kernel: bench.file(&Need::GuestTest(package.to_owned()))?,
-        cmdline: &format!("test={case} {cmdline}"),
-        modules,
+        cmdline,
+        modules: &all,
     };
-    let mut trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, machine)?;
+    let program = match way {
+        Way::Fast => bench.file(&Need::LoaderPvh)?.to_owned(),
+        Way::Uefi => bench.file(&Need::LoaderUefi)?.to_owned(),
+        Way::Limine => firmware::limine()?,
+    };
+    let mut trial = Trial::new(way, &guest, &program, Attached::Disk, machine)?;
     trial.demands.boot = false;
     Ok(trial)
 }

@@ -1,11 +1,11 @@
 //! The dependency rule: dependencies point down only.
 //!
 //! `m2 → m1 → m0 → shared`; `bench` may use any of them and is used by none;
-//! `loader` and `xtask` depend on no milestone, `shared` on no other package of the
-//! workspace.
+//! `loader` and `xtask` depend on no milestone, `shared` and
+//! `user` on no other package of the workspace, and nobody on `user`.
 
 use crate::{
-    measure,
+    measure, programs,
     workspace::{Milestone, Workspace},
 };
 use cargo_metadata::DependencyKind;
@@ -19,6 +19,8 @@ enum Layer {
     Bench,
     /// `loader`, `xtask`: tools beside the milestones.
     Beside,
+    /// `user`: programs for ring 3, which know the system calls alone.
+    Programs,
 }
 
 impl Layer {
@@ -27,6 +29,7 @@ impl Layer {
             Some((number, _)) => Self::Milestone(number),
             None if package == "shared" => Self::Shared,
             None if package == measure::PACKAGE => Self::Bench,
+            None if package == programs::PACKAGE => Self::Programs,
             None => Self::Beside,
         }
     }
@@ -34,7 +37,8 @@ impl Layer {
     /// Whether a package here may depend on one there.
     fn may_use(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Shared, _) | (_, Self::Beside | Self::Bench) => false,
+            (Self::Shared | Self::Programs, _) => false,
+            (_, Self::Beside | Self::Bench | Self::Programs) => false,
             (_, Self::Shared) => true,
             (Self::Milestone(own), Self::Milestone(below)) => below < own,
             (Self::Bench, Self::Milestone(_)) => true,
@@ -104,6 +108,9 @@ mod tests {
             ("m2-usermode", "bench"),
             ("xtask", "bench"),
             ("bench", "loader"),
+            ("user", "shared"),
+            ("user", "m2-usermode"),
+            ("m2-usermode", "user"),
             ("m0-boot", "loader"),
         ] {
             assert_eq!(check(from, to), 1, "{from} → {to}");

@@ -4,8 +4,10 @@
 //! - [`bench`]: builds that, once, before the first test runs
 //! - [`runner`]: runs tests side by side and reports
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
+//! - [`miri`]: host tests once more, interpreted
 //! - [`budgets`]: instruction counts within their limits
-//! - [`cases`], [`expect`], [`guest`]: in-guest tests and their `tests/guest.toml`
+//! - [`case_files`], [`cases`], [`expect`], [`guest`]: in-guest tests and the files
+//!   that describe them
 //! - [`comparisons`]: `diff` and `inspect`
 //! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
@@ -14,6 +16,7 @@
 pub mod bench;
 pub mod boots;
 pub mod budgets;
+pub mod case_files;
 pub mod cases;
 pub mod cli;
 pub mod comparisons;
@@ -24,6 +27,7 @@ pub mod host;
 pub mod images;
 pub mod layering;
 pub mod loader_refusals;
+pub mod miri;
 pub mod plan;
 pub mod refusals;
 pub mod runner;
@@ -40,6 +44,8 @@ pub struct Test {
     pub name: String,
     /// What has to be built for it.
     pub needs: Vec<Need>,
+    /// Whether it runs only when long tests are asked for.
+    pub long: bool,
     /// What it does. An error is a failure, and says why.
     pub body: Body,
 }
@@ -72,6 +78,11 @@ impl Test {
         needs: impl Into<Vec<Need>>,
         body: impl Fn(&Bench) -> Result<Passed> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), needs: needs.into(), body: Box::new(body) }
+        Self { name: name.into(), needs: needs.into(), long: false, body: Box::new(body) }
+    }
+
+    /// The same test, as a long one or not.
+    pub fn long(self, long: bool) -> Self {
+        Self { long, ..self }
     }
 }

@@ -2,17 +2,18 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, comparisons, endings, guest, host, images, loader_refusals,
+    Test, boots, budgets, cli, comparisons, endings, guest, host, images, loader_refusals, miri,
     refusals, static_checks, toolchains, transcripts,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
 use std::collections::HashSet;
 
-/// Collects the tests whose names contain `filter`.
-pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<Test>> {
+/// Collects the tests whose names contain `filter`, long ones if asked for.
+pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) -> Result<Vec<Test>> {
     let mut tests = Vec::new();
     tests.extend(toolchains::tests(workspace, choice));
+    tests.extend(miri::tests());
     tests.extend(static_checks::tests());
     tests.extend(images::tests(workspace));
     tests.extend(boots::tests(workspace)?);
@@ -30,6 +31,6 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str) -> Result<Vec<
     for test in &tests {
         ensure!(names.insert(test.name.clone()), "two tests are called {}", test.name);
     }
-    tests.retain(|test| test.name.contains(filter));
+    tests.retain(|test| test.name.contains(filter) && (long || !test.long));
     Ok(tests)
 }

@@ -2,7 +2,7 @@
 
 use super::{Passed, Test, bench::Bench, layering};
 use crate::{
-    measure, packages, process,
+    measure, packages, process, programs,
     toolchain::{KERNEL_TARGET, Road, STAGED_CLIPPY, Toolchain, UEFI_TARGET},
     workspace::Workspace,
 };
@@ -24,7 +24,7 @@ pub fn tests() -> Vec<Test> {
             let mut targets = vec!["--lib", "--bins"];
             let mut packages: Vec<String> =
                 bench.workspace.milestones().into_iter().map(|one| one.package).collect();
-            packages.push("shared".to_owned());
+            packages.extend(["shared".to_owned(), programs::PACKAGE.to_owned()]);
             targets.extend(["--test", "guest"]);
             lint_bare(bench, KERNEL_TARGET, &packages, &targets)
         }),

@@ -44,7 +44,8 @@ fn needs(milestone: &Milestone) -> Vec<Need> {
 
 fn boot(bench: &Bench, milestone: &Milestone) -> Result<(Record, Tools)> {
     let (kernel, loader) = (bench.kernel(&milestone.package)?, bench.file(&Need::LoaderPvh)?);
-    let boot = capture::boot(bench.workspace, milestone, kernel, loader)?;
+    let modules = bench.modules(&milestone.package)?;
+    let boot = capture::boot(bench.workspace, milestone, kernel, loader, modules)?;
     Ok((Record::of(&boot), Tools::of(kernel)?))
 }
 

@@ -2,6 +2,7 @@
 //! instructions executed.
 
 use crate::{
+    boot::Module,
     machine::Machine,
     measure,
     trial::{Guest, Outcome, Trial},
@@ -24,7 +25,8 @@ pub struct Boot {
     pub events: Vec<String>,
 }
 
-/// Boots a milestone's kernel on the fixed machine.
+/// Boots a milestone's kernel, with the user programs if it takes them, on the fixed
+/// machine.
 ///
 /// # Errors
 /// If it does not complete, with the verdict.
@@ -33,12 +35,13 @@ pub fn boot(
     milestone: &Milestone,
     kernel: &Path,
     loader: &Path,
+    modules: &[Module],
 ) -> Result<Boot> {
     let machine = Machine {
         memory: MEMORY.parse().map_err(Error::msg)?,
         cpu: CPU.parse().map_err(Error::msg)?,
     };
-    let guest = Guest { title: &milestone.title(), kernel, cmdline: "", modules: &[] };
+    let guest = Guest { title: &milestone.title(), kernel, cmdline: "", modules };
     let mut trial = Trial::fast(&guest, loader, machine)?;
     trial.launch.counts_instructions = true;
     let Outcome { verdict, events, serial, .. } = trial.run(&measure::limits(), &mut sink())?;

@@ -135,7 +135,12 @@ fn console(line: &str) -> Option<Console> {
     }
     let (rights, name) = rest.split_once(' ')?;
     let of_ring_3 = rights.as_bytes().get(3) == Some(&b'u');
-    of_ring_3.then(|| Console::Program(start, end + 1, format!("{rights} program's {name}")))
+    // The line before says whose it is.
+    let name = match name.strip_prefix("its ") {
+        Some(name) => format!("program's {name}"),
+        None => name.to_owned(),
+    };
+    of_ring_3.then(|| Console::Program(start, end + 1, format!("{rights} {name}")))
 }
 
 #[cfg(test)]
@@ -145,9 +150,9 @@ mod tests {
     #[test]
     fn a_boot_is_kept_in_three_texts() {
         let boot = Boot {
-            serial: "\nMyria M2\n    0x00001000-0x00001fff r-xu- code\n    \
+            serial: "\nMyria M2\n    0x00001000-0x00001fff r-xu- its code\n    \
                      0x000000001000-0x000000002000          4 KiB  usable\n    \
-                     0x00001000-0x00001fff r-xu- code\n    \
+                     0x00001000-0x00001fff r-xu- its code\n    \
                      0xffffffff80000000-0xffffffff80000fff r-x-g kernel text\n"
                 .to_owned(),
             events: [

@@ -22,6 +22,8 @@ pub(super) fn layout(size: usize, align: usize) -> Layout {
 pub(super) struct Tracked {
     base: *mut u8,
     mapped: Vec<bool>,
+    /// How many are.
+    count: usize,
     limit: usize,
 }
 
@@ -29,13 +31,14 @@ pub(super) struct Tracked {
 unsafe impl PageSource for Tracked {
     fn map(&mut self, run: Run) -> Result<(), OutOfMemory> {
         assert!(run.pages > 0, "an empty run");
-        if self.count() + run.pages as usize > self.limit {
+        if self.count + run.pages as usize > self.limit {
             return Err(OutOfMemory);
         }
         for page in run.first.0..run.end().0 {
             assert!(!self.mapped[page as usize], "page {page} is mapped already");
             self.mapped[page as usize] = true;
         }
+        self.count += run.pages as usize;
         Ok(())
     }
 
@@ -45,15 +48,10 @@ unsafe impl PageSource for Tracked {
             assert!(self.mapped[page as usize], "page {page} is not mapped");
             self.mapped[page as usize] = false;
         }
+        self.count -= run.pages as usize;
         // What was in the pages is lost.
         // SAFETY: the heap uses them no more.
         unsafe { self.base.add(run.first.0 as usize * PAGE).write_bytes(0xee, run.bytes()) };
-    }
-}
-
-impl Tracked {
-    fn count(&self) -> usize {
-        self.mapped.iter().filter(|&&mapped| mapped).count()
     }
 }
 
@@ -72,7 +70,7 @@ impl Rig {
         unsafe {
             let base = alloc::alloc_zeroed(buffer);
             assert!(!base.is_null());
-            let source = Tracked { base, mapped: vec![false; pages], limit };
+            let source = Tracked { base, mapped: vec![false; pages], count: 0, limit };
             Self { heap: Heap::new(base, pages as u32, source), buffer: (base, buffer) }
         }
     }
@@ -90,7 +88,7 @@ impl Rig {
 
     /// Pages that the source has mapped, after checking that the heap knows.
     pub fn mapped(&self) -> usize {
-        let mapped = self.heap.runs.source().count();
+        let mapped = self.heap.runs.source().count;
         assert_eq!(self.heap.statistics().mapped_bytes, (mapped * PAGE) as u64);
         mapped
     }

@@ -90,7 +90,7 @@ fn splitting_keeps_rights_and_used_bits() {
         assert_eq!(found.physical, physical + offset);
         assert_eq!(found.rights().to_string(), "rw--g");
     }
-    let level = |offset: u64| tables.translate(gib + offset).map(|found| found.level);
+    let level = |offset: u64| tables.translate(gib + offset).map(|found| found.level());
     assert_eq!([level(0), level(0x345_6000)], [Some(Level::Pd), Some(Level::Pt)]);
     let path = tables.walk(inside, Level::Pt);
     assert!(path.entry.flags().contains(Flags::ACCESSED | Flags::DIRTY));
