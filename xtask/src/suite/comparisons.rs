@@ -38,7 +38,10 @@ fn beside(left: &Milestone, right: &Milestone) -> Test {
         let comparison = Comparison::of(&subjects, true)?;
         complete(&comparison)?;
         pages(&comparison)?;
-        command(&left, &right)
+        command(&left, &right)?;
+        // The rest of the command line is the same for all pairs.
+        let first = bench.workspace.milestones().first() == Some(&left);
+        if first { options(&left, &right) } else { Ok(()) }
     })
 }
 
@@ -154,7 +157,7 @@ fn balanced(html: &str) -> Result<()> {
     Ok(())
 }
 
-/// The command itself: text, JSON, and what it refuses.
+/// The command itself prints every section.
 fn command(left: &Milestone, right: &Milestone) -> Result<()> {
     let (one, other) = (left.name.as_str(), right.name.as_str());
     let called = Xtask::new(["diff", one, other]).env("COLUMNS", "120").run()?;
@@ -171,6 +174,12 @@ fn command(left: &Milestone, right: &Milestone) -> Result<()> {
         let found = called.stdout.contains(&format!("── {heading}"));
         ensure!(found, "the section `{heading}` is missing:\n{}", called.stdout);
     }
+    Ok(())
+}
+
+/// JSON, the earlier milestone first, and what is refused.
+fn options(left: &Milestone, right: &Milestone) -> Result<()> {
+    let (one, other) = (left.name.as_str(), right.name.as_str());
     let called = Xtask::new(["diff", other, one, "--json"]).run()?;
     let value: serde_json::Value = serde_json::from_str(&called.stdout)
         .with_context(|| format!("--json is no JSON: {}", called.stderr))?;
