@@ -59,9 +59,9 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         let pages = ui::step("writing pages", || page::write(&comparison, folder))?;
         pages.iter().for_each(|page| println!("{}", page.display()));
     } else if args.json {
-        println!("{}", serde_json::to_string_pretty(&comparison)?);
+        ui::result(&(serde_json::to_string_pretty(&comparison)? + "\n"))?;
     } else {
-        text::print(&comparison, Columns::fitting());
+        ui::result(&text::render(&comparison, Columns::fitting()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

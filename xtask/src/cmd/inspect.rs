@@ -4,6 +4,7 @@ use crate::{
     build::{Builder, Profile},
     inspect,
     toolchain::{Choice, Toolchain},
+    ui,
     workspace::Workspace,
 };
 use anyhow::Result;
@@ -58,9 +59,9 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         let (w_xor_x, bytes) = (kernel.keeps_w_xor_x(), kernel.bytes());
         let name = milestone.name.as_str();
         let document = Document { version: 1, milestone: name, w_xor_x, bytes, kernel: &kernel };
-        println!("{}", serde_json::to_string_pretty(&document)?);
+        ui::result(&(serde_json::to_string_pretty(&document)? + "\n"))?;
     } else {
-        print!("{}", inspect::text::render(&milestone.name, &kernel));
+        ui::result(&inspect::text::render(&milestone.name, &kernel))?;
     }
     Ok(if kernel.keeps_w_xor_x() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

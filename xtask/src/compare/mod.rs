@@ -112,6 +112,9 @@ pub struct Subjects<'a> {
     pub right: (Milestone, PathBuf),
 }
 
+/// A milestone with the modules of its library.
+pub type Sources = (Milestone, Vec<Module>);
+
 impl Comparison {
     /// Compares; `with_source` as well the sources' text.
     pub fn of(subjects: &Subjects, with_source: bool) -> Result<Self> {
@@ -121,17 +124,17 @@ impl Comparison {
         };
         let (first, last) = (place(&subjects.left.0)?, place(&subjects.right.0)?);
         let (before, added) = (&all[..=first], &all[first + 1..=last]);
-        let known = subjects.modules(before)?;
-        let modules = subjects.modules(added)?;
-        let mut all_known = known.clone();
-        all_known.extend(modules.iter().cloned());
-        modules::check_superseded(&modules, &all_known)?;
+        let read = subjects.modules(&all[..=last])?;
+        let flat = |read: &[Sources]| read.iter().flat_map(|(_, one)| one.clone()).collect();
+        // One that is added may supersede another that is.
+        let (known, modules): (Vec<Module>, Vec<Module>) = (flat(&read), flat(&read[first + 1..]));
+        modules::check_superseded(&modules, &known)?;
         let superseded = superseded(&modules);
         let by: BTreeMap<String, String> =
             superseded.iter().map(|one| (one.old.clone(), one.new.clone())).collect();
 
-        let (left, left_kernel) = subjects.side(&subjects.left)?;
-        let (right, right_kernel) = subjects.side(&subjects.right)?;
+        let (left, left_kernel) = subjects.side(&subjects.left, &read[first].1)?;
+        let (right, right_kernel) = subjects.side(&subjects.right, &read[last].1)?;
         let sequence = align::align(
             &sequence::read(&subjects.main(&subjects.left.0))?,
             &sequence::read(&subjects.main(&subjects.right.0))?,
@@ -140,7 +143,7 @@ impl Comparison {
         let transcript = |one: &Milestone| subjects.captured(one, Part::Transcript);
         let transcripts = beside(&transcript(&subjects.left.0)?, &transcript(&subjects.right.0)?);
         let source = match with_source {
-            true => source::read(subjects, added, &by)?,
+            true => source::read(subjects, &read[first], &read[first + 1..], &by)?,
             false => Vec::new(),
         };
         Ok(Self {
@@ -165,13 +168,13 @@ impl Subjects<'_> {
         self.workspace.folder(&milestone.package).join("src/main.rs")
     }
 
-    fn modules(&self, milestones: &[Milestone]) -> Result<Vec<Module>> {
-        let mut modules = Vec::new();
-        for milestone in milestones {
+    fn modules(&self, milestones: &[Milestone]) -> Result<Vec<Sources>> {
+        let read = |milestone: &Milestone| {
             let folder = self.workspace.folder(&milestone.package);
-            modules.extend(modules::read(&self.workspace.root, &folder, &milestone.package)?);
-        }
-        Ok(modules)
+            let modules = modules::read(&self.workspace.root, &folder, &milestone.package)?;
+            Ok((milestone.clone(), modules))
+        };
+        milestones.iter().map(read).collect()
     }
 
     fn captured(&self, milestone: &Milestone, part: Part) -> Result<String> {
@@ -179,7 +182,11 @@ impl Subjects<'_> {
         files::read(&files::path(&folder, milestone, part))
     }
 
-    fn side(&self, (milestone, kernel): &(Milestone, PathBuf)) -> Result<(Side, inspect::Kernel)> {
+    fn side(
+        &self,
+        (milestone, kernel): &(Milestone, PathBuf),
+        own: &[Module],
+    ) -> Result<(Side, inspect::Kernel)> {
         let kernel = inspect::read(kernel, 0)?;
         let packages = self.workspace.metadata.workspace_packages();
         let package = packages.iter().find(|one| one.name.as_str() == milestone.package);
@@ -188,7 +195,6 @@ impl Subjects<'_> {
             Some(Event::Measure { name: "boot", value, .. }) => Some(value),
             _ => None,
         });
-        let own = self.modules(std::slice::from_ref(milestone))?;
         let main = std::fs::read_to_string(self.main(milestone))?;
         let side = Side {
             name: milestone.name.clone(),

@@ -2,8 +2,7 @@
 //! within. A file that took another's place, or is much like one, is shown by what
 //! differs.
 
-use super::Subjects;
-use crate::workspace::Milestone;
+use super::{Sources, Subjects};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use similar::TextDiff;
@@ -44,17 +43,18 @@ struct Source {
     text: String,
 }
 
-/// The changes that the milestones `added` bring. `superseded` names modules that
+/// The changes since `before` that `added` bring. `superseded` names modules that
 /// others replace.
 pub fn read(
     subjects: &Subjects,
-    added: &[Milestone],
+    before: &Sources,
+    added: &[Sources],
     superseded: &BTreeMap<String, String>,
 ) -> Result<Vec<Concept>> {
-    let before = sources(subjects, &subjects.left.0)?;
+    let before = sources(subjects, before)?;
     let mut concepts: Vec<Concept> = Vec::new();
-    for milestone in added {
-        for source in sources(subjects, milestone)? {
+    for one in added {
+        for source in sources(subjects, one)? {
             let name = concept(&source.module);
             let change = change(partner(&source, &before, superseded), &source);
             match concepts.iter_mut().find(|one| one.name == name) {
@@ -67,12 +67,12 @@ pub fn read(
 }
 
 /// All sources of a milestone: `main.rs` first, then its modules.
-fn sources(subjects: &Subjects, milestone: &Milestone) -> Result<Vec<Source>> {
+fn sources(subjects: &Subjects, (milestone, modules): &Sources) -> Result<Vec<Source>> {
     let workspace = subjects.workspace;
     let main = subjects.main(milestone);
     let main = main.strip_prefix(&workspace.root).unwrap_or(&main);
     let mut files = vec![("main".to_owned(), main.to_owned())];
-    for module in subjects.modules(std::slice::from_ref(milestone))? {
+    for module in modules {
         files.extend(module.flat().into_iter().map(|one| (one.path.clone(), one.file.clone())));
     }
     files.into_iter().map(|(module, path)| load(&workspace.root, module, path)).collect()

@@ -9,52 +9,64 @@ use super::{
     sequence::Step,
 };
 use crate::ui::Paint;
+use std::fmt::{self, Write};
 
-/// Prints every section to stdout.
-pub fn print(comparison: &Comparison, columns: Columns) {
+/// Every section.
+pub fn render(comparison: &Comparison, columns: Columns) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = all(&mut text, comparison, columns);
+    text
+}
+
+fn all(out: &mut String, comparison: &Comparison, columns: Columns) -> fmt::Result {
     let Comparison { left, right, .. } = comparison;
-    println!("{} → {}: {}", left.name, right.name, right.description);
-    sequence(comparison, columns);
-    modules(comparison);
-    dependencies(comparison);
-    transcripts(comparison, columns);
-    maps(comparison, columns);
-    sizes(comparison);
-    source(comparison);
+    writeln!(out, "{} → {}: {}", left.name, right.name, right.description)?;
+    sequence(out, comparison, columns)?;
+    modules(out, comparison)?;
+    dependencies(out, comparison)?;
+    transcripts(out, comparison, columns)?;
+    maps(out, comparison, columns)?;
+    sizes(out, comparison)?;
+    source(out, comparison)?;
+    Ok(())
 }
 
-fn heading(text: &str) {
-    println!("\n── {text}\n");
+fn heading(out: &mut String, text: &str) -> fmt::Result {
+    writeln!(out, "\n── {text}\n")?;
+    Ok(())
 }
 
-fn put(lines: Vec<String>, paint: Option<Paint>) {
+fn put(out: &mut String, lines: Vec<String>, paint: Option<Paint>) -> fmt::Result {
     for line in lines {
         match paint {
-            Some(paint) => println!("{}", paint.on_stdout(line)),
-            None => println!("{line}"),
+            Some(paint) => writeln!(out, "{}", paint.on_stdout(line))?,
+            None => writeln!(out, "{line}")?,
         }
     }
+    Ok(())
 }
 
-fn sequence(comparison: &Comparison, columns: Columns) {
-    heading("boot sequence:  ~ other arguments   » supersedes   - gone   + new");
+fn sequence(out: &mut String, comparison: &Comparison, columns: Columns) -> fmt::Result {
+    heading(out, "boot sequence:  ~ other arguments   » supersedes   - gone   + new")?;
     let (mut on_left, mut on_right) = (String::new(), String::new());
     for row in &comparison.sequence {
         let left = entered(&mut on_left, &row.left);
         let right = entered(&mut on_right, &row.right);
         if !left.is_empty() || !right.is_empty() {
-            put(columns.row(&left, ' ', &right), Some(Paint::Dim));
+            put(out, columns.row(&left, ' ', &right), Some(Paint::Dim))?;
         }
         let (left, right) = (comment(&row.left), comment(&row.right));
         if !left.is_empty() || !right.is_empty() {
-            put(columns.row(&left, ' ', &right), Some(Paint::Dim));
+            put(out, columns.row(&left, ' ', &right), Some(Paint::Dim))?;
         }
         let call = |step: &Option<Step>| {
             step.as_ref().map_or(String::new(), |step| format!("    {}", step.call))
         };
         let (sign, paint) = sign(row);
-        put(columns.row(&call(&row.left), sign, &call(&row.right)), paint);
+        put(out, columns.row(&call(&row.left), sign, &call(&row.right)), paint)?;
     }
+    Ok(())
 }
 
 /// The head of a function that a side comes to with this step.
@@ -83,47 +95,52 @@ fn sign(row: &Row) -> (char, Option<Paint>) {
     }
 }
 
-fn modules(comparison: &Comparison) {
-    heading("new modules, in lines without tests");
+fn modules(out: &mut String, comparison: &Comparison) -> fmt::Result {
+    heading(out, "new modules, in lines without tests")?;
     for module in &comparison.modules {
-        print_module(module, 0);
+        print_module(out, module, 0)?;
     }
     let lines: usize = comparison.modules.iter().map(Module::all_lines).sum();
     let tests: usize = comparison.modules.iter().map(Module::all_test_lines).sum();
-    println!("    {lines:>5}  in all, and {tests} lines of tests");
-    heading("what supersedes what");
+    writeln!(out, "    {lines:>5}  in all, and {tests} lines of tests")?;
+    heading(out, "what supersedes what")?;
     if comparison.superseded.is_empty() {
-        println!("    nothing: {} uses all that came before as it is", comparison.right.name);
+        writeln!(out, "    nothing: {} uses all that came before as it is", comparison.right.name)?;
     }
     for one in &comparison.superseded {
-        println!("    {} supersedes {}: {}", one.new, one.old, one.sentence);
+        writeln!(out, "    {} supersedes {}: {}", one.new, one.old, one.sentence)?;
     }
+    Ok(())
 }
 
-fn print_module(module: &Module, depth: usize) {
+fn print_module(out: &mut String, module: &Module, depth: usize) -> fmt::Result {
     let name = match depth {
         0 => module.path.as_str(),
         _ => module.path.rsplit("::").next().unwrap_or(&module.path),
     };
     let indent = "  ".repeat(depth);
     let text = format!("{:>5}  {indent}{name}: {}", module.lines, module.sentence);
-    put(wrap(&format!("    {text}"), 110), None);
-    module.modules.iter().for_each(|module| print_module(module, depth + 1));
+    put(out, wrap(&format!("    {text}"), 110), None)?;
+    for module in &module.modules {
+        print_module(out, module, depth + 1)?;
+    }
+    Ok(())
 }
 
-fn dependencies(comparison: &Comparison) {
-    heading("new dependencies");
+fn dependencies(out: &mut String, comparison: &Comparison) -> fmt::Result {
+    heading(out, "new dependencies")?;
     if comparison.dependencies.is_empty() {
-        println!("    none");
+        writeln!(out, "    none")?;
     }
     for one in &comparison.dependencies {
         let dependency = &one.dependency;
-        println!("    {} ({}): {}", dependency.name, one.milestone, dependency.reason);
+        writeln!(out, "    {} ({}): {}", dependency.name, one.milestone, dependency.reason)?;
     }
+    Ok(())
 }
 
-fn transcripts(comparison: &Comparison, columns: Columns) {
-    heading("boot transcripts, captured:  | something else   - gone   + new");
+fn transcripts(out: &mut String, comparison: &Comparison, columns: Columns) -> fmt::Result {
+    heading(out, "boot transcripts, captured:  | something else   - gone   + new")?;
     for row in &comparison.transcripts {
         let (one, other) = (row.left.as_deref(), row.right.as_deref());
         let (sign, paint) = match (one, other) {
@@ -132,15 +149,16 @@ fn transcripts(comparison: &Comparison, columns: Columns) {
             (Some(_), None) => ('-', Some(Paint::Bad)),
             (None, _) => ('+', Some(Paint::Good)),
         };
-        put(columns.row(one.unwrap_or(""), sign, other.unwrap_or("")), paint);
+        put(out, columns.row(one.unwrap_or(""), sign, other.unwrap_or("")), paint)?;
     }
+    Ok(())
 }
 
-fn maps(comparison: &Comparison, columns: Columns) {
-    heading("address spaces, captured");
+fn maps(out: &mut String, comparison: &Comparison, columns: Columns) -> fmt::Result {
+    heading(out, "address spaces, captured")?;
     for side in [&comparison.left, &comparison.right] {
         if side.map.virtual_memory.is_empty() {
-            println!("    {}", without_map(side));
+            writeln!(out, "    {}", without_map(side))?;
         }
     }
     let show = |region: &Option<Region>| {
@@ -148,7 +166,7 @@ fn maps(comparison: &Comparison, columns: Columns) {
             format!("{:#018x} {:5} {:>8} {}", one.start, one.rights, one.size(), one.name)
         })
     };
-    let rows = |pairs: &[Pair], signs: bool| {
+    let rows = |out: &mut String, pairs: &[Pair], signs: bool| -> fmt::Result {
         for pair in pairs {
             let sign = match (&pair.left, &pair.right) {
                 _ if !signs => ' ',
@@ -156,14 +174,16 @@ fn maps(comparison: &Comparison, columns: Columns) {
                 (Some(_), None) => '-',
                 _ => '+',
             };
-            put(columns.row(&show(&pair.left), sign, &show(&pair.right)), None);
+            put(out, columns.row(&show(&pair.left), sign, &show(&pair.right)), None)?;
         }
+        Ok(())
     };
-    rows(&comparison.virtual_memory, true);
+    rows(out, &comparison.virtual_memory, true)?;
     if both_print_physical(comparison) {
-        heading("physical memory, as each tells of it");
-        rows(&comparison.physical_memory, false);
+        heading(out, "physical memory, as each tells of it")?;
+        rows(out, &comparison.physical_memory, false)?;
     }
+    Ok(())
 }
 
 /// Whether physical memory can be compared: a milestone that does not print it has it
@@ -178,31 +198,32 @@ pub fn without_map(side: &Side) -> String {
     format!("{} still runs on the loader's page tables, and prints no map of them", side.name)
 }
 
-fn sizes(comparison: &Comparison) {
+fn sizes(out: &mut String, comparison: &Comparison) -> fmt::Result {
     let Comparison { left, right, .. } = comparison;
-    heading("kernel size and boot");
-    let row = |name: &str, one: u64, other: u64, unit: &str| {
-        println!("    {name:24} {one:>12} {other:>12} {unit}");
+    heading(out, "kernel size and boot")?;
+    let row = |out: &mut String, name: &str, one: u64, other: u64, unit: &str| -> fmt::Result {
+        writeln!(out, "    {name:24} {one:>12} {other:>12} {unit}")
     };
-    println!("    {:24} {:>12} {:>12}", "", left.name, right.name);
+    writeln!(out, "    {:24} {:>12} {:>12}", "", left.name, right.name)?;
     for section in &comparison.sections {
-        row(&section.name, section.left, section.right, "bytes");
+        row(out, &section.name, section.left, section.right, "bytes")?;
     }
-    row("in memory", left.bytes_in_memory, right.bytes_in_memory, "bytes");
-    row("own sources", left.lines as u64, right.lines as u64, "lines without tests");
-    row("boot", left.boot_instructions, right.boot_instructions, "instructions");
-    println!("    A boot's instructions include those that it waits, as for timer ticks.");
+    row(out, "in memory", left.bytes_in_memory, right.bytes_in_memory, "bytes")?;
+    row(out, "own sources", left.lines as u64, right.lines as u64, "lines without tests")?;
+    row(out, "boot", left.boot_instructions, right.boot_instructions, "instructions")?;
+    writeln!(out, "    A boot's instructions include those that it waits, as for timer ticks.")?;
+    Ok(())
 }
 
-fn source(comparison: &Comparison) {
+fn source(out: &mut String, comparison: &Comparison) -> fmt::Result {
     for concept in &comparison.source {
-        heading(&format!("source: {}", concept.name));
+        heading(out, &format!("source: {}", concept.name))?;
         for change in &concept.files {
             let new = change.new.display();
             let figures = format!("+{} -{}", change.added, change.removed);
             match &change.old {
-                Some(old) => println!("{} → {new} ({figures})", old.display()),
-                None => println!("{new} (new, {figures})"),
+                Some(old) => writeln!(out, "{} → {new} ({figures})", old.display())?,
+                None => writeln!(out, "{new} (new, {figures})")?,
             }
             for line in change.diff.lines() {
                 let paint = match line.chars().next() {
@@ -211,8 +232,9 @@ fn source(comparison: &Comparison) {
                     Some('@') => Some(Paint::Dim),
                     _ => None,
                 };
-                put(vec![line.to_owned()], paint);
+                put(out, vec![line.to_owned()], paint)?;
             }
         }
     }
+    Ok(())
 }
