@@ -213,12 +213,22 @@ pub(crate) fn end_kernel(frame: &TrapFrame, fault: &Fault, diagnosis: &str) -> !
         exit::leave(Reason::Failed);
     }
     events::emit::<&str>(event);
+    emit_registers(frame);
     println!("\n*** kernel stopped by a CPU exception ***");
     report(frame, fault);
     if !diagnosis.is_empty() {
         println!("    diagnosis: {diagnosis}");
     }
     exit::leave(Reason::Failed)
+}
+
+/// The registers for the host, which looks for what the sentence on serial does
+/// not say: a pointer that is not canonical, the flags, CR2 behind a double fault.
+fn emit_registers(frame: &TrapFrame) {
+    let special = [("rflags", frame.rflags), ("ss", frame.ss), ("cr2", Cr2::read_raw())];
+    for (name, value) in frame.general_registers().into_iter().chain(special) {
+        events::emit::<&str>(Event::Register { name, value });
+    }
 }
 
 /// The bytes of the instruction at RIP, where they can be read.

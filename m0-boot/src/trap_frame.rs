@@ -73,12 +73,10 @@ impl TrapFrame {
     pub fn ring(&self) -> PrivilegeLevel {
         SegmentSelector(self.cs as u16).rpl()
     }
-}
 
-impl fmt::Display for TrapFrame {
-    /// The registers, four to a line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let registers = [
+    /// The general registers with their names, in the order of the report.
+    pub fn general_registers(&self) -> [(&'static str, u64); 16] {
+        [
             ("rax", self.rax),
             ("rbx", self.rbx),
             ("rcx", self.rcx),
@@ -95,8 +93,14 @@ impl fmt::Display for TrapFrame {
             ("r13", self.r13),
             ("r14", self.r14),
             ("r15", self.r15),
-        ];
-        for line in registers.chunks(4) {
+        ]
+    }
+}
+
+impl fmt::Display for TrapFrame {
+    /// The registers, four to a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.general_registers().chunks(4) {
             write!(f, "   ")?;
             for (name, value) in line {
                 write!(f, " {name:>3} {value:016x}")?;

@@ -10,8 +10,13 @@ mod endings;
 mod exceptions;
 #[path = "guest/interrupts.rs"]
 mod interrupts;
+#[path = "guest/mistakes.rs"]
+mod mistakes;
 
-use m0_boot::{clock, handshake, idt, logger, serial, traps};
+use m0_boot::fault::Fault;
+use m0_boot::trap_frame::TrapFrame;
+use m0_boot::traps::{self, Diagnosis, Resolution};
+use m0_boot::{clock, handshake, idt, logger, serial};
 use shared::cases::{self, Case};
 use shared::cmdline::Options;
 
@@ -63,6 +68,12 @@ extern "C" fn kernel_entry() -> ! {
     let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
-    traps::init(traps::halt, idt::current_stack);
-    cases::run(&[CASES], options.get("test").unwrap_or(""), options.get("nonce").unwrap_or("-"))
+    let test = options.get("test").unwrap_or("");
+    traps::init(if test == "breakpoint-stops" { stop } else { traps::halt }, idt::current_stack);
+    cases::run(&[CASES, mistakes::CASES], test, options.get("nonce").unwrap_or("-"))
+}
+
+/// A fault policy that forgives nothing.
+fn stop(_: &mut TrapFrame, _: &Fault) -> Resolution {
+    Resolution::Halt(Diagnosis::new())
 }

@@ -14,6 +14,8 @@ mod frame_cases;
 mod heap;
 #[path = "guest/mapping.rs"]
 mod mapping;
+#[path = "guest/mistakes.rs"]
+mod mistakes;
 #[path = "guest/paging.rs"]
 mod paging;
 #[path = "guest/protection.rs"]
@@ -84,7 +86,7 @@ extern "C" fn run_case() -> ! {
     let options =
         Options::parse(&boot.command_line, cases::KEYS).unwrap_or_else(|error| panic!("{error}"));
     cases::run(
-        &[CASES, frame_cases::CASES, paging::CASES, heap::CASES],
+        &[CASES, frame_cases::CASES, paging::CASES, heap::CASES, mistakes::CASES],
         options.get("test").unwrap_or(""),
         options.get("nonce").unwrap_or("-"),
     )

@@ -11,6 +11,7 @@
 //! | `region START END FLAGS NAME` | virtual addresses with rights, or frames: `free`, `taken`, `reserved` |
 //! | `panic FILE:LINE:COLUMN MESSAGE` | the kernel panicked |
 //! | `exception VECTOR CODE RIP CR2 CS` | a CPU exception stopped the kernel |
+//! | `register NAME VALUE` | a register as that exception found it |
 //! | `frame ADDRESS` | one return address of a backtrace, innermost first |
 //! | `refused REASON` | the loader could not start the kernel |
 //! | `done NONCE` | the kernel finished; the nonce came in on its command line |
@@ -39,6 +40,7 @@ pub enum Event<'a, T = &'a str> {
     Region { start: u64, end: u64, flags: &'a str, name: T },
     Panic { location: &'a str, message: T },
     Exception { vector: u8, code: u64, rip: u64, cr2: u64, cs: u64 },
+    Register { name: &'a str, value: u64 },
     Frame { address: u64 },
     Refused { reason: T },
     Done { nonce: &'a str },
@@ -66,6 +68,7 @@ impl<T: Display> Display for Event<'_, T> {
             Self::Exception { vector, code, rip, cr2, cs } => {
                 write!(f, "exception {vector} {code:#x} {rip:#x} {cr2:#x} {cs:#x}")
             }
+            Self::Register { name, value } => write!(f, "register {name} {value:#x}"),
             Self::Frame { address } => write!(f, "frame {address:#x}"),
             Self::Refused { reason } => {
                 write!(f, "refused ")?;
@@ -138,6 +141,10 @@ impl<'a> Event<'a> {
                     None => Self::Exception { vector, code, rip, cr2, cs },
                     Some(_) => return None,
                 }
+            }
+            "register" => {
+                let (name, value) = rest.split_once(' ')?;
+                Self::Register { name: word(name)?, value: hexadecimal(value)? }
             }
             "frame" => Self::Frame { address: hexadecimal(rest)? },
             "refused" => Self::Refused { reason: rest },
@@ -224,6 +231,7 @@ mod tests {
         });
         round_trip(Event::Panic { location: "src/main.rs:3:5", message: "no memory left" });
         round_trip(Event::Exception { vector: 14, code: 2, rip: 0x10, cr2: 0x20, cs: 8 });
+        round_trip(Event::Register { name: "rflags", value: 0x202 });
         round_trip(Event::Frame { address: 0xffff_ffff_8000_1234 });
         round_trip(Event::Refused { reason: "not an ELF file" });
         round_trip(Event::Done { nonce: "5f3a" });
@@ -248,6 +256,8 @@ mod tests {
             "measure a b c",
             "measure a 1 ms 2",
             "frame 12",
+            "register rax",
+            "register rax 0x1 0x2",
             "exception 14 0x0 0x0 0x0",
             "exception 256 0x0 0x0 0x0 0x0",
             "region 0x0 0x1 rw",

@@ -1,5 +1,6 @@
 //! From an address to function, file and line, by the debug information of the
-//! kernel (and of the loader, whose addresses lie elsewhere).
+//! kernel (and of the loader, whose addresses lie elsewhere), and to the machine
+//! code that stands there in the file.
 
 use addr2line::Context as Lines;
 use anyhow::{Context, Result};
@@ -21,10 +22,26 @@ pub struct Symbols {
 
 /// One ELF file.
 struct Image {
-    segments: Vec<Range<u64>>,
+    segments: Vec<Segment>,
     lines: Lines<Reader>,
     /// Function symbols by address, for code without line information.
     functions: Vec<(u64, u64, String)>,
+}
+
+/// A part of an image with the same rights.
+struct Segment {
+    range: Range<u64>,
+    section: Section,
+    /// What the file holds of it.
+    contents: Vec<u8>,
+}
+
+/// What a part of a kernel's image is for, by its rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Text,
+    Constants,
+    Data,
 }
 
 /// A place in the sources.
@@ -34,6 +51,32 @@ pub struct Place {
     pub function: String,
     /// `file:line`, if known.
     pub line: Option<String>,
+    /// The line's text, if the file is there.
+    pub source: Option<SourceLine>,
+    /// Whether it is in the workspace, not in a library.
+    pub own: bool,
+}
+
+/// A line of a source file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceLine {
+    pub number: u32,
+    pub text: String,
+}
+
+impl SourceLine {
+    /// Reads a line of `file`; an empty one says nothing.
+    pub fn read(file: &Path, number: u32) -> Option<Self> {
+        let text = std::fs::read_to_string(file).ok()?;
+        let line = text.lines().nth(usize::try_from(number).ok()?.checked_sub(1)?)?.trim();
+        (!line.is_empty()).then(|| Self { number, text: line.to_owned() })
+    }
+}
+
+impl fmt::Display for SourceLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>5} > {}", self.number, self.text)
+    }
 }
 
 impl fmt::Display for Place {
@@ -65,12 +108,39 @@ impl Symbols {
         Self { images: Vec::new(), root: PathBuf::new() }
     }
 
-    /// The address with its place, for people.
+    /// The address with its place, for people: the innermost one of our own, for what
+    /// a library inlines says little.
     pub fn describe(&self, address: u64) -> String {
-        match self.places(address).first() {
+        let places = self.places(address);
+        match places.iter().find(|place| place.own).or(places.first()) {
             Some(place) => format!("{address:#018x} {place}"),
             None => format!("{address:#018x} (no kernel code)"),
         }
+    }
+
+    /// The line that a panic's location (`file:line:column`) names.
+    pub fn panic_line(&self, location: &str) -> Option<SourceLine> {
+        let mut parts = location.rsplitn(3, ':').skip(1);
+        let number = parts.next()?.parse().ok()?;
+        SourceLine::read(&self.root.join(parts.next()?), number)
+    }
+
+    /// Up to `length` bytes of the file from `address` on, if it is machine code.
+    pub fn code(&self, address: u64, length: u64) -> Option<&[u8]> {
+        let segment = self.segment(address).filter(|one| one.section == Section::Text)?;
+        let start = usize::try_from(address - segment.range.start).ok()?;
+        let rest = segment.contents.get(start..)?;
+        Some(&rest[..rest.len().min(usize::try_from(length).ok()?)])
+    }
+
+    /// What the part of an image that holds `address` is for.
+    pub fn section(&self, address: u64) -> Option<Section> {
+        self.segment(address).map(|segment| segment.section)
+    }
+
+    fn segment(&self, address: u64) -> Option<&Segment> {
+        let mut segments = self.images.iter().flat_map(|image| &image.segments);
+        segments.find(|segment| segment.range.contains(&address))
     }
 
     /// The place of the instruction at `address`: the innermost inlined
@@ -92,7 +162,15 @@ impl Image {
         let lines = Lines::from_dwarf(gimli::Dwarf::load(section)?)?;
         let mut functions: Vec<_> = elf
             .symbols()
-            .filter(|symbol| symbol.kind() == object::SymbolKind::Text)
+            .filter(|symbol| match symbol.kind() {
+                object::SymbolKind::Text => true,
+                // A label in assembly has no type.
+                object::SymbolKind::Unknown => symbol
+                    .section_index()
+                    .and_then(|index| elf.section_by_index(index).ok())
+                    .is_some_and(|section| section.kind() == object::SectionKind::Text),
+                _ => false,
+            })
             .filter_map(|symbol| Some((symbol.address(), symbol.size(), symbol.name().ok()?)))
             .map(|(address, size, name)| {
                 (address, size, addr2line::demangle_auto(name.into(), None).into_owned())
@@ -101,13 +179,20 @@ impl Image {
         functions.sort_unstable();
         let segments = elf
             .segments()
-            .map(|segment| segment.address()..segment.address().saturating_add(segment.size()))
-            .collect();
+            .map(|segment| {
+                let start = segment.address();
+                Ok(Segment {
+                    range: start..start.saturating_add(segment.size()),
+                    section: section_of(segment.flags()),
+                    contents: segment.data()?.to_vec(),
+                })
+            })
+            .collect::<Result<_>>()?;
         Ok(Self { segments, lines, functions })
     }
 
     fn holds(&self, address: u64) -> bool {
-        self.segments.iter().any(|segment| segment.contains(&address))
+        self.segments.iter().any(|segment| segment.range.contains(&address))
     }
 
     fn places(&self, address: u64, root: &Path) -> Vec<Place> {
@@ -116,13 +201,14 @@ impl Image {
             // A broken entry ends the list; what was found stands.
             while let Ok(Some(frame)) = frames.next() {
                 let name = frame.function.as_ref().and_then(|name| name.demangle().ok());
-                let line = frame.location.and_then(|location| {
-                    let file = short(location.file?, root);
-                    Some(match location.line {
-                        Some(line) => format!("{file}:{line}"),
-                        None => file,
-                    })
+                let (file, number) = frame.location.map_or((None, None), |at| (at.file, at.line));
+                let line = file.map(|file| match number {
+                    Some(number) => format!("{}:{number}", short(file, root)),
+                    None => short(file, root),
                 });
+                let source = file
+                    .zip(number)
+                    .and_then(|(file, number)| SourceLine::read(&root.join(file), number));
                 let function = match name {
                     Some(name) => without_hash(&name).to_owned(),
                     None => match self.symbol(address) {
@@ -130,11 +216,13 @@ impl Image {
                         None => continue,
                     },
                 };
-                places.push(Place { function, line });
+                let own = file.is_some_and(|file| root.join(file).starts_with(root));
+                places.push(Place { function, line, source, own });
             }
         }
         if places.is_empty() {
-            places.extend(self.symbol(address).map(|function| Place { function, line: None }));
+            let nameless = |function| Place { function, line: None, source: None, own: false };
+            places.extend(self.symbol(address).map(nameless));
         }
         places
     }
@@ -145,6 +233,18 @@ impl Image {
         let (start, size, name) = self.functions.get(after.checked_sub(1)?)?;
         let inside = *size == 0 || address < start + size;
         inside.then(|| without_hash(name).to_owned())
+    }
+}
+
+fn section_of(flags: object::SegmentFlags) -> Section {
+    match flags {
+        object::SegmentFlags::Elf { p_flags, .. } if p_flags.contains(object::elf::PF_X) => {
+            Section::Text
+        }
+        object::SegmentFlags::Elf { p_flags, .. } if p_flags.contains(object::elf::PF_W) => {
+            Section::Data
+        }
+        _ => Section::Constants,
     }
 }
 
@@ -201,6 +301,11 @@ mod tests {
         assert!(place.function.ends_with("known_function"), "{place}");
         let line = place.line.as_deref().expect("a line");
         assert!(line.contains("src/symbolise.rs:"), "{line}");
+        assert!(place.own);
+        let source = place.source.as_ref().expect("the source is here");
+        assert!(source.text.contains("fn known_function"), "{source}");
+        assert_eq!(symbols.section(address), Some(Section::Text));
+        assert_eq!(symbols.code(address, 4).map(<[u8]>::len), Some(4));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use x86_64::structures::DescriptorTablePointer;
 use x86_64::structures::gdt::SegmentSelector;
 
 /// Canonical, and mapped by no loader.
-const UNMAPPED: u64 = 0xffff_ff00_dead_b000;
+pub const UNMAPPED: u64 = 0xffff_ff00_dead_b000;
 /// Bits 63 to 47 differ: no page can have this address.
 const NON_CANONICAL: u64 = 0x8000_0000_0000_0000;
 
@@ -69,26 +69,28 @@ pub fn device_not_available() {
     }
 }
 
-/// An IDT in which some gates are missing, otherwise like the kernel's.
-fn load_idt_without(missing: Vector) {
+/// Loads a copy of the IDT in which `change` made each gate.
+pub fn copy_idt(change: impl Fn(usize, [u64; 2]) -> [u64; 2]) {
     static GATES: [AtomicU64; 512] = [const { AtomicU64::new(0) }; 512];
     let sidt = x86_64::instructions::tables::sidt();
-    for (index, copy) in GATES.iter().enumerate() {
-        // SAFETY: the loaded IDT has 512 words; nothing writes to it now.
-        let word = unsafe { sidt.base.as_ptr::<u64>().add(index).read() };
-        let keep = index / 2 != usize::from(missing.0);
-        copy.store(if keep { word } else { 0 }, Relaxed);
+    for (vector, copy) in GATES.as_chunks::<2>().0.iter().enumerate() {
+        // SAFETY: the loaded IDT has 256 gates; nothing writes to it now.
+        let gate = unsafe { sidt.base.as_ptr::<[u64; 2]>().add(vector).read() };
+        let changed = change(vector, gate);
+        copy[0].store(changed[0], Relaxed);
+        copy[1].store(changed[1], Relaxed);
     }
     let pointer =
         DescriptorTablePointer { limit: sidt.limit, base: VirtAddr::from_ptr(GATES.as_ptr()) };
-    // SAFETY: the copy is static and complete but for the gate to be missed.
+    // SAFETY: the copy is static and complete but for what the case is about.
     unsafe { lidt(&pointer) }
 }
 
 /// A page fault whose own gate is not present: #NP while delivering #PF is #DF
 /// (Intel SDM Vol. 3A, Table 7-5 "Conditions for Generating a Double Fault").
 pub fn double_fault() {
-    load_idt_without(Vector::PAGE_FAULT);
+    let missing = usize::from(Vector::PAGE_FAULT.0);
+    copy_idt(|vector, gate| if vector == missing { [0, 0] } else { gate });
     page_fault_read();
 }
 

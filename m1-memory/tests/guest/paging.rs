@@ -50,7 +50,7 @@ fn live_tables() -> Mapper<DirectMap> {
 }
 
 /// Two pages, side by side in one table; the second keeps the table alive.
-fn pages() -> (VirtAddr, VirtAddr) {
+pub fn pages() -> (VirtAddr, VirtAddr) {
     let last = layout::HEAP.end - PAGE_BYTES;
     (last - PAGE_BYTES, last)
 }
@@ -213,7 +213,7 @@ fn direct_map_page_sizes() {
 }
 
 /// The leaf entry of a page of 4 KiB.
-fn leaf(page: VirtAddr) -> *mut Entry {
+pub fn leaf(page: VirtAddr) -> *mut Entry {
     let tables = live_tables();
     let table = [Level::Pml4, Level::Pdpt, Level::Pd]
         .into_iter()

@@ -4,7 +4,7 @@
 use crate::{
     build::{Builder, Profile},
     measure::{
-        self, Kernels,
+        self, KernelFailed, Kernels,
         budgets::Budgets,
         compare,
         figures::{Figures, OURS, Row},
@@ -29,12 +29,25 @@ pub struct Args {
     #[arg(long)]
     compare: bool,
     /// Print JSON: {"version", "cpu", "within_budgets", "figures": [{"allocator",
-    /// "name", "value", "unit", "budget", "within_budget"}]}
+    /// "name", "value", "unit", "budget", "within_budget"}]}; of a kernel that fails,
+    /// the verdict as `run --json` does
     #[arg(long)]
     json: bool,
 }
 
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
+    match count(args, choice) {
+        Err(error) if args.json => {
+            let failed = error.downcast::<KernelFailed>()?;
+            ui::note(&failed);
+            println!("{}", failed.document);
+            Ok(ExitCode::FAILURE)
+        }
+        outcome => outcome,
+    }
+}
+
+fn count(args: &Args, choice: Choice) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     // Mistakes in the file come before any work.
     let budgets = Budgets::read(&measure::budgets_file(&workspace))?;

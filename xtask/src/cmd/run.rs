@@ -11,12 +11,16 @@ use crate::{
     symbolise::Symbols,
     toolchain::{Choice, Toolchain},
     trial::{Guest, Outcome, Trial},
-    ui::{self, Paint},
-    verdict::Verdict,
+    ui::Paint,
+    verdict::{Verdict, json, report::Report},
     workspace::{Milestone, Workspace},
 };
 use anyhow::Result;
-use std::{io::stdout, process::ExitCode, time::Duration};
+use std::{
+    io::{stderr, stdout},
+    process::ExitCode,
+    time::Duration,
+};
 
 /// Builds a milestone's kernel and boots it in QEMU.
 ///
@@ -47,6 +51,9 @@ pub struct Args {
     /// Keep QEMU after the kernel's end, with serial going both ways; end with Ctrl-C
     #[arg(long)]
     no_exit: bool,
+    /// Print the verdict as JSON on stdout, and everything else on stderr
+    #[arg(long, conflicts_with = "no_exit")]
+    json: bool,
     /// Options for the kernel's command line
     #[arg(last = true)]
     kernel_options: Vec<String>,
@@ -58,7 +65,12 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let milestone = workspace.milestone(&args.milestone)?;
     let (way, reason) = Way::choose(args.boot)?;
-    println!("boot: {way}, {reason}");
+    let said = format!("boot: {way}, {reason}");
+    if args.json {
+        eprintln!("{said}")
+    } else {
+        println!("{said}")
+    }
 
     setup::emulator(way.needs_firmware())?;
     let toolchain = Toolchain::prepare(choice, &workspace)?;
@@ -68,7 +80,7 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         Err(error) => match error.downcast::<Refused>() {
             Ok(Refused { what }) => {
                 let outcome = Outcome::without_run(Verdict::BuildError { what });
-                return Ok(conclude(&milestone, &outcome, &Symbols::none()));
+                return conclude(args.json, &milestone, way, &outcome, &Symbols::none());
             }
             Err(error) => return Err(error),
         },
@@ -84,11 +96,14 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     if let (Some(kept), Some(own)) = (&kept, firmware) {
         kept.restore(own)?;
     }
-    let outcome = trial.run(&limits, &mut stdout().lock())?;
+    let outcome = match args.json {
+        true => trial.run(&limits, &mut stderr().lock())?,
+        false => trial.run(&limits, &mut stdout().lock())?,
+    };
     if let (Some(kept), Some(own), true) = (&kept, firmware, outcome.verdict.is_complete()) {
         kept.keep(own)?;
     }
-    Ok(conclude(&milestone, &outcome, &trial.symbols(&workspace.root)?))
+    conclude(args.json, &milestone, way, &outcome, &trial.symbols(&workspace.root)?)
 }
 
 /// Builds what is to be booted.
@@ -115,20 +130,33 @@ fn prepare(
 }
 
 /// Prints the verdict and turns it into an exit status.
-fn conclude(milestone: &Milestone, outcome: &Outcome, symbols: &Symbols) -> ExitCode {
-    let verdict = &outcome.verdict;
+fn conclude(
+    json: bool,
+    milestone: &Milestone,
+    way: Way,
+    outcome: &Outcome,
+    symbols: &Symbols,
+) -> Result<ExitCode> {
+    let report = Report::new(outcome, symbols);
+    let mut lines = Vec::new();
     if outcome.serial.ends_with(|c| c != '\n') {
-        println!();
+        lines.push(String::new());
     }
-    for line in verdict.details(symbols) {
-        println!("    {line}");
+    let indented = |line| format!("    {line}");
+    lines.extend(report.facts().into_iter().map(indented));
+    let paint = if json { Paint::on_stderr } else { Paint::on_stdout };
+    let closing = report.closing_line(|colour, text| paint(colour, text.to_owned()));
+    lines.push(format!("{}: {closing}", milestone.name));
+    lines.extend(report.explanation().into_iter().map(indented));
+    for line in lines {
+        if json { eprintln!("{line}") } else { println!("{line}") }
     }
-    let paint = if verdict.is_complete() { Paint::Good } else { Paint::Bad };
-    let headline = paint.on_stdout(verdict.headline(symbols));
-    println!("{}: {headline} ({})", milestone.name, ui::seconds(outcome.elapsed));
-    match verdict {
+    if json {
+        println!("{}", json::document(&milestone.name, &way.to_string(), &report)?);
+    }
+    Ok(match &outcome.verdict {
         Verdict::Complete { .. } => ExitCode::SUCCESS,
         Verdict::Interrupted => ExitCode::from(process::INTERRUPTED_STATUS),
         _ => ExitCode::FAILURE,
-    }
+    })
 }

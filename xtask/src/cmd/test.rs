@@ -2,7 +2,7 @@
 
 use crate::{
     host, process,
-    suite::{Test, bench::Bench, plan, runner},
+    suite::{Test, bench::Bench, plan, results::Form, runner},
     toolchain::{Choice, Toolchain},
     ui,
     workspace::Workspace,
@@ -25,6 +25,10 @@ pub struct Args {
     /// How many tests run at once [default: one per processor]
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
+    /// Print JSON lines on stdout, one for each test and one for all, and everything
+    /// else on stderr
+    #[arg(long, conflicts_with = "list")]
+    json: bool,
 }
 
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
@@ -44,11 +48,12 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let needs: BTreeSet<_> = tests.iter().flat_map(|test: &Test| test.needs.clone()).collect();
     let bench = Bench::prepare(&workspace, &toolchain, &needs)?;
     let jobs = args.jobs.map_or_else(host::processors, usize::from);
-    let summary = runner::run(&tests, &bench, jobs);
+    let form = if args.json { Form::Json } else { Form::Text };
+    let summary = runner::run(&tests, &bench, jobs, form);
     if process::interrupted() {
         return Ok(ExitCode::from(process::INTERRUPTED_STATUS));
     }
     ui::note(format_args!("{} toolchain, {}", toolchain.road, ui::seconds(start.elapsed())));
-    println!("\n{summary}");
+    form.print_summary(&summary, start.elapsed());
     Ok(if summary.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

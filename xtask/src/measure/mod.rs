@@ -15,15 +15,19 @@ pub mod json;
 pub mod table;
 
 use crate::{
+    boot::way::Way,
     host,
     machine::Machine,
     qemu::session::Limits,
-    trial::{Guest, Outcome, Trial},
+    trial::{Guest, Trial},
+    verdict::{self, report::Report},
     workspace::Workspace,
 };
-use anyhow::{Result, bail};
+use anyhow::Result;
 use figures::Figures;
 use std::{
+    error::Error,
+    fmt,
     io::sink,
     path::{Path, PathBuf},
     time::Duration,
@@ -98,17 +102,34 @@ pub fn run(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Figure
     Figures::from_events(&events(workspace, kernel, loader)?)
 }
 
+/// A kernel that did not complete, so nothing was measured.
+#[derive(Debug)]
+pub struct KernelFailed {
+    text: String,
+    /// The verdict as JSON.
+    pub document: String,
+}
+
+impl fmt::Display for KernelFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the bench's kernel: {}", self.text)
+    }
+}
+
+impl Error for KernelFailed {}
+
 /// The events of a boot that completes.
 fn events(workspace: &Workspace, kernel: &Path, loader: &Path) -> Result<Vec<String>> {
     let trial = trial(kernel, loader)?;
-    let Outcome { verdict, events, serial, .. } = trial.run(&limits(), &mut sink())?;
-    if !verdict.is_complete() {
+    let outcome = trial.run(&limits(), &mut sink())?;
+    if !outcome.verdict.is_complete() {
         let symbols = trial.symbols(&workspace.root)?;
-        let mut text = verdict.headline(&symbols);
-        for line in verdict.details(&symbols) {
-            text.push_str(&format!("\n    {line}"));
+        let report = Report::new(&outcome, &symbols);
+        return Err(KernelFailed {
+            text: format!("{}\nserial output:\n{}", report.text(), outcome.serial),
+            document: verdict::json::document(PACKAGE, &Way::Fast.to_string(), &report)?,
         }
-        bail!("the bench's kernel: {text}\nserial output:\n{serial}");
+        .into());
     }
-    Ok(events)
+    Ok(outcome.events)
 }

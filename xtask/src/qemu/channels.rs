@@ -94,7 +94,11 @@ impl Output {
         };
         let room = KEPT_BYTES - kept.len();
         kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        (bytes.len() > room).then_some(Ending::Flooded { channel: name, limit: KEPT_BYTES })
+        (bytes.len() > room).then_some(Ending::Flooded {
+            channel: name,
+            limit: KEPT_BYTES,
+            cpu: None,
+        })
     }
 
     /// Whether the kernel said that it is done.
@@ -131,7 +135,7 @@ mod tests {
             (accepted.expect("a sink"), output.serial.len())
         };
         assert_eq!(accept(vec![b'x'; KEPT_BYTES], false), (None, KEPT_BYTES));
-        let flooded = Ending::Flooded { channel: "serial", limit: KEPT_BYTES };
+        let flooded = Ending::Flooded { channel: "serial", limit: KEPT_BYTES, cpu: None };
         assert_eq!(accept(b"y".to_vec(), false), (Some(flooded), KEPT_BYTES));
         assert_eq!(accept(b"y".to_vec(), true), (None, KEPT_BYTES), "a person may read on");
     }

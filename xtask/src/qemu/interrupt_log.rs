@@ -6,6 +6,9 @@
 //! ```text
 //!      3: v=0e e=0002 i=0 cpl=0 IP=0008:ffffffff80001234 pc=ffffffff80001234 SP=0010:ffffffff80012f70 CR2=0000000000000123
 //! ```
+//!
+//! The registers follow. What comes up while it is delivered is in lines like
+//! `check_exception old: 0xe new 0xb`.
 
 use std::{
     fs::File,
@@ -20,12 +23,32 @@ const TAIL_BYTES: u64 = 1 << 20;
 const SHOWN: usize = 4;
 
 /// One exception that the CPU delivered, or tried to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Logged {
     pub vector: u8,
     pub code: u64,
     pub rip: u64,
     pub cr2: Option<u64>,
+    pub cpl: u8,
+    pub rflags: u64,
+    pub cr3: u64,
+    /// First address and last byte of the interrupt descriptor table.
+    pub idt: (u64, u64),
+    /// The general registers.
+    pub registers: Vec<(String, u64)>,
+    /// The exception that came up while this one was being delivered.
+    pub met: Option<u8>,
+}
+
+impl Logged {
+    /// Whether a table with room for a gate was loaded: after a reset, base and limit
+    /// are 0 and 0xffff (Intel SDM volume 3A, table 10-1 "Processor States Following
+    /// Power-up, Reset, or INIT").
+    pub fn has_idt(&self) -> bool {
+        const GATE_BYTES: u64 = 16;
+        let (base, limit) = self.idt;
+        base != 0 && limit + 1 >= GATE_BYTES
+    }
 }
 
 /// What a log tells about the end of a run.
@@ -49,17 +72,58 @@ pub fn read(path: &Path) -> std::io::Result<Log> {
 
 fn parse(text: &str) -> Log {
     let mut log = Log::default();
+    // Whether the registers that follow are those of the last entry.
+    let mut open = false;
     for line in text.lines() {
         if line.starts_with("Triple fault") {
             log.triple_fault = true;
+            open = false;
+        } else if let Some((old, new)) = parse_check(line) {
+            if let Some(last) = log.last.last_mut().filter(|last| last.vector == old) {
+                last.met = Some(new);
+            }
         } else if let Some(entry) = parse_line(line) {
             log.last.push(entry);
+            open = true;
+        } else if line.contains(": v=") || line.starts_with("CPU Reset") {
+            open = false;
+        } else if let Some(last) = log.last.last_mut().filter(|_| open) {
+            read_registers(last, line);
         }
     }
     log.last.drain(..log.last.len().saturating_sub(SHOWN));
     log
 }
 
+/// `check_exception old: 0xe new 0xb`, if there was an old one.
+fn parse_check(line: &str) -> Option<(u8, u8)> {
+    let (old, new) = line.strip_prefix("check_exception old: 0x")?.split_once(" new 0x")?;
+    let hex = |text: &str| u8::from_str_radix(text.trim(), 16).ok();
+    Some((hex(old)?, hex(new)?))
+}
+
+/// Takes what a line of the register dump tells.
+fn read_registers(entry: &mut Logged, line: &str) {
+    let hex = |text: &str| u64::from_str_radix(text, 16).ok();
+    if let Some(table) = line.strip_prefix("IDT=") {
+        let mut words = table.split_ascii_whitespace().filter_map(hex);
+        entry.idt = (words.next().unwrap_or(0), words.next().unwrap_or(0));
+        return;
+    }
+    // Names are padded to three: `R8 =0000000000000000`.
+    let line = line.replace(" =", "=");
+    for (name, value) in line.split_ascii_whitespace().filter_map(|word| word.split_once('=')) {
+        match (name, hex(value)) {
+            ("RFL", Some(value)) => entry.rflags = value,
+            ("CR3", Some(value)) => entry.cr3 = value,
+            ("RIP", _) => {}
+            (_, Some(value)) if name.starts_with('R') => {
+                entry.registers.push((name.to_ascii_lowercase(), value));
+            }
+            _ => {}
+        }
+    }
+}
 /// One line, if it is an exception (vectors 0 to 31, not raised by `int n`).
 fn parse_line(line: &str) -> Option<Logged> {
     let (count, rest) = line.trim_start().split_once(": v=")?;
@@ -74,6 +138,8 @@ fn parse_line(line: &str) -> Option<Logged> {
         code: hex(field("e=")?)?,
         rip: hex(rip)?,
         cr2: field("CR2=").and_then(hex),
+        cpl: field("cpl=")?.parse().ok()?,
+        ..Logged::default()
     };
     (vector < 32 && !software).then_some(entry)
 }
@@ -88,7 +154,12 @@ Servicing hardware INT=0x20
 RAX=0000000000000000 RBX=0000000000000000
 check_exception old: 0xffffffff new 0xe
      1: v=0e e=0002 i=0 cpl=0 IP=0028:ffffffff80001234 pc=ffffffff80001234 SP=0030:ffffffff80012f70 CR2=0000000000000123
-RAX=0000000000000000 RBX=0000000000000000
+RAX=0000000000000000 RBX=8000000000000000
+R8 =0000000000000001 R9 =0000000000000002
+RIP=ffffffff80001234 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=0
+IDT=     ffffffff80010000 00000fff
+CR0=80010033 CR2=0000000000000123 CR3=000000000ff51000 CR4=00000020
+DR0=0000000000000000 DR1=0000000000000000 DR2=0000000000000000 DR3=0000000000000000
 check_exception old: 0xe new 0xb
      2: v=08 e=0000 i=0 cpl=0 IP=0028:ffffffff80001234 pc=ffffffff80001234 SP=0030:ffffffff80012f70 env->regs[R_EAX]=0000000000000000
 check_exception old: 0x8 new 0xb
@@ -100,8 +171,26 @@ CPU Reset (CPU 0)
     fn finds_the_exceptions_before_a_triple_fault() {
         let log = parse(LOG);
         assert!(log.triple_fault);
-        let fault = Logged { vector: 14, code: 2, rip: 0xffff_ffff_8000_1234, cr2: Some(0x123) };
-        let double = Logged { vector: 8, code: 0, rip: 0xffff_ffff_8000_1234, cr2: None };
+        let register = |name: &str, value| (name.to_owned(), value);
+        let fault = Logged {
+            vector: 14,
+            code: 2,
+            rip: 0xffff_ffff_8000_1234,
+            cr2: Some(0x123),
+            rflags: 0x46,
+            cr3: 0xff5_1000,
+            idt: (0xffff_ffff_8001_0000, 0xfff),
+            registers: vec![
+                register("rax", 0),
+                register("rbx", 1 << 63),
+                register("r8", 1),
+                register("r9", 2),
+            ],
+            met: Some(11),
+            ..Logged::default()
+        };
+        let double =
+            Logged { vector: 8, rip: 0xffff_ffff_8000_1234, met: Some(11), ..Logged::default() };
         assert_eq!(log.last, [fault, double]);
     }
 

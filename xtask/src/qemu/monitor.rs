@@ -12,6 +12,9 @@ use std::{
 
 /// How long an answer of the monitor may take; it needs milliseconds.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// How often a CPU is looked at, and how long it runs in between.
+const SAMPLES: usize = 5;
+const SAMPLE_PAUSE: Duration = Duration::from_millis(3);
 /// More frames than any kernel stack of ours is deep.
 const FRAMES_MAX: usize = 16;
 
@@ -25,7 +28,7 @@ pub enum Shutdown {
 }
 
 /// The CPU when it was stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CpuState {
     pub rip: u64,
     pub rflags: u64,
@@ -37,6 +40,13 @@ pub struct CpuState {
     pub halted: bool,
     /// Return addresses found by following frame pointers.
     pub frames: Vec<u64>,
+    /// The general registers, by their names in lower case.
+    pub registers: Vec<(String, u64)>,
+    /// Interrupts that were taken and not acknowledged, a bit for each line of the
+    /// first interrupt controller.
+    pub in_service: Option<u8>,
+    /// RIP and return addresses at several moments.
+    pub samples: Vec<Vec<u64>>,
 }
 
 impl CpuState {
@@ -71,25 +81,54 @@ impl Monitor {
     }
 
     /// Stops the CPU and reads its state; `None` if QEMU does not answer.
+    ///
+    /// The CPU is looked at several times, to tell what it usually does: a loop may be
+    /// caught inside an interrupt's handler. It stays stopped in the end.
     pub fn stop_and_inspect(&mut self) -> Option<CpuState> {
+        let mut states = vec![self.look()?];
+        while states.len() < SAMPLES {
+            self.execute(json!({ "execute": "cont" })).ok()?;
+            // What is waited for is the guest's time passing.
+            std::thread::sleep(SAMPLE_PAUSE);
+            states.push(self.look()?);
+        }
+        usual(states)
+    }
+
+    /// Stops the CPU and reads its state at this moment.
+    fn look(&mut self) -> Option<CpuState> {
         self.execute(json!({ "execute": "stop" })).ok()?;
         let text = self.human("info registers").ok()?;
         let mut state = parse_registers(&text)?;
-        // Outside 64-bit mode there is no frame to follow.
-        let mut frame = hex_field(&text, "RBP=").unwrap_or(0);
-        while state.frames.len() < FRAMES_MAX && frame != 0 && frame.is_multiple_of(8) {
+        state.frames = self.frames(hex_field(&text, "RBP=").unwrap_or(0));
+        state.in_service = self.in_service();
+        Some(state)
+    }
+
+    /// The return addresses on the stack. Outside 64-bit mode there is no frame to
+    /// follow.
+    fn frames(&mut self, mut frame: u64) -> Vec<u64> {
+        let mut frames = Vec::new();
+        while frames.len() < FRAMES_MAX && frame != 0 && frame.is_multiple_of(8) {
             let Some((next, address)) = self.two_words(frame) else { break };
             if address == 0 {
                 break;
             }
-            state.frames.push(address);
+            frames.push(address);
             // The stack grows down, so callers' frames lie higher.
             if next <= frame {
                 break;
             }
             frame = next;
         }
-        Some(state)
+        frames
+    }
+
+    /// The first interrupt controller's in-service register.
+    fn in_service(&mut self) -> Option<u8> {
+        let text = self.human("info pic").ok()?;
+        let first = text.lines().find(|line| line.starts_with("pic0:"))?;
+        hex_field(first, "isr=")?.try_into().ok()
     }
 
     /// Interrupts the guest by an NMI. That QEMU has ended is no error: the
@@ -150,6 +189,17 @@ impl Monitor {
     }
 }
 
+/// The last of the states in which the CPU was most often, by interrupt flag and HLT,
+/// with the places of all of them.
+fn usual(mut states: Vec<CpuState>) -> Option<CpuState> {
+    let kind = |state: &CpuState| (state.interrupts_on(), state.halted);
+    let count = |wanted| states.iter().filter(|state| kind(state) == wanted).count();
+    let index = (0..states.len()).max_by_key(|&index| count(kind(&states[index])))?;
+    let place = |state: &CpuState| std::iter::once(state.rip).chain(state.frames.clone()).collect();
+    let samples = states.iter().map(place).collect();
+    Some(CpuState { samples, ..states.swap_remove(index) })
+}
+
 /// Reads the output of `info registers`, which has 32-bit names before the CPU
 /// is in 64-bit mode.
 fn parse_registers(text: &str) -> Option<CpuState> {
@@ -161,7 +211,22 @@ fn parse_registers(text: &str) -> Option<CpuState> {
         cpl: hex_field(text, "CPL=")?.try_into().ok()?,
         halted: hex_field(text, "HLT=")? != 0,
         frames: Vec::new(),
+        registers: general_registers(text),
+        in_service: None,
+        samples: Vec::new(),
     })
+}
+
+/// The general registers of 64-bit mode.
+fn general_registers(text: &str) -> Vec<(String, u64)> {
+    let named = ["AX", "BX", "CX", "DX", "SI", "DI", "BP", "SP"].map(|name| format!("R{name}="));
+    let numbered = (8..16).map(|number| format!("R{number:<2}="));
+    let keys = named.into_iter().chain(numbered);
+    keys.filter_map(|key| {
+        let name = key.trim_end_matches('=').trim_end().to_ascii_lowercase();
+        Some((name, hex_field(text, &key)?))
+    })
+    .collect()
 }
 
 /// The hexadecimal number after `key`.
@@ -186,6 +251,18 @@ mod tests {
         assert_eq!((state.cr2, state.cr3), (0x123, 0xff5_1000));
         assert!(state.halted && !state.interrupts_on());
         assert_eq!(hex_field(text, "RBP="), Some(0xffff_ffff_8001_2f80));
+        assert!(state.registers.contains(&("rbx".to_owned(), 1)));
+        assert_eq!(general_registers("R8 =0000000000000001 R15=000000000000000f").len(), 2);
+    }
+
+    #[test]
+    fn what_the_cpu_does_most_of_the_time_counts() {
+        let state = |rip, rflags| CpuState { rip, rflags, ..CpuState::default() };
+        let states = vec![state(1, 1 << 9), state(2, 0), state(3, 1 << 9), state(4, 0x46)];
+        let usual = |states: &[CpuState]| usual(states.to_vec()).expect("a state");
+        assert_eq!(usual(&states[..3]).rip, 3);
+        assert_eq!(usual(&states[1..]).rip, 4);
+        assert_eq!(usual(&states).samples, [[1], [2], [3], [4]]);
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub enum Ending {
     /// It was still running at the time limit.
     TimedOut { limit: Duration, cpu: Option<CpuState> },
     /// It wrote more than anybody would read.
-    Flooded { channel: &'static str, limit: usize },
+    Flooded { channel: &'static str, limit: usize, cpu: Option<CpuState> },
     /// Someone asked xtask to stop.
     Interrupted,
 }
@@ -82,7 +82,7 @@ pub fn run(
     let start = Instant::now();
     let (running, monitor, messages) = spawn(launch, limits.interactive)?;
     let session = Session { running, monitor, output: Output::default(), start };
-    session.follow(launch, limits, &messages, console).map_err(StartError::Failed)
+    session.follow(launch, limits, messages, console).map_err(StartError::Failed)
 }
 
 /// Starts QEMU with a reader for each of its three channels.
@@ -142,7 +142,7 @@ impl Session {
         mut self,
         launch: &Launch,
         limits: &Limits,
-        messages: &Receiver<Message>,
+        messages: Receiver<Message>,
         console: &mut dyn Write,
     ) -> Result<Observed> {
         let mut open = 3;
@@ -181,17 +181,30 @@ impl Session {
                 break Ending::Exited { status: status.code(), shutdown: None };
             }
             if let Some(limit) = limits.time.filter(|limit| self.start.elapsed() >= *limit) {
-                break Ending::TimedOut { limit, cpu: self.monitor.stop_and_inspect() };
+                break Ending::TimedOut { limit, cpu: None };
             }
             let log = launch.interrupt_log.as_deref().and_then(|path| path.metadata().ok());
             if log.is_some_and(|log| log.len() > LOG_BYTES_MAX) {
                 break Ending::Flooded {
                     channel: "the interrupt log",
                     limit: LOG_BYTES_MAX as usize,
+                    cpu: None,
                 };
             }
         };
+        let ending = self.with_state(ending, messages);
         Ok(self.finish(ending))
+    }
+
+    /// Adds what the CPU is doing, for a kernel that does not end by itself.
+    fn with_state(&mut self, mut ending: Ending, messages: Receiver<Message>) -> Ending {
+        if let Ending::TimedOut { cpu, .. } | Ending::Flooded { cpu, .. } = &mut ending {
+            // While nobody takes its output, QEMU does not answer. The thread ends
+            // when QEMU does.
+            std::thread::spawn(move || while messages.recv().is_ok() {});
+            *cpu = self.monitor.stop_and_inspect();
+        }
+        ending
     }
 
     /// How long to wait for output before the limits are looked at again.

@@ -75,7 +75,7 @@ fn unoptimised(name: String, milestone: &Milestone) -> Test {
     let milestone = milestone.name.clone();
     Test::new(name, [Need::Emulator], move |_| {
         let called = Xtask::new(["run", &milestone, "--debug", "--boot", "fast"]).run()?;
-        let verdict = called.stdout.lines().last().unwrap_or_default();
+        let verdict = called.verdict();
         ensure!(called.status == Some(0), "{verdict}\n{}", called.stderr);
         Ok(())
     })

@@ -163,12 +163,16 @@ mod tests {
             long = true
             seeded = true
             nmi_after = "busy"
+            catalogue = "hang-busy"
+            report = ["why: "]
         "#;
         let case = &parse(text).expect("plain")[0];
         assert_eq!(case.boot, [Way::Uefi, Way::Limine]);
         assert_eq!(case.memory.len(), 2);
         assert_eq!(case.modules[0].contents, b"hello");
         assert_eq!(case.hang_after, Duration::from_secs(2));
+        assert_eq!(case.catalogue.as_deref(), Some("hang-busy"));
+        assert_eq!(case.report, ["why: "]);
         assert!(case.long && case.seeded && case.nmi_after.as_deref() == Some("busy"));
     }
 
@@ -206,6 +210,7 @@ mod tests {
         assert!(case("cpu = [\"max\", \"max\"]").starts_with("case `a`: key `cpu`: a value"));
         assert!(case("timeout_s = 2").starts_with("case `a`: key `timeout_s`: it is for"));
         assert!(case("cmdline = \"a\\nb\"").starts_with("case `a`: key `cmdline`: "));
+        assert!(case("catalogue = \"x\"").starts_with("case `a`: key `catalogue`: "));
         assert!(case("serial = 3").starts_with("case `a`: invalid type"));
         assert!(case("nmi_after = \"\"").starts_with("case `a`: key `nmi_after`: "));
         let seed_twice = case("seeded = true\ncmdline = \"extra=1\"");

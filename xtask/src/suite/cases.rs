@@ -13,6 +13,8 @@
 //! cmdline   = "extra=1"               # appended to the command line
 //! modules   = [{ name = "a.txt", cmdline = "x y", contents = "hello" }]
 //! timeout_s = 2                       # for `expect = "hang"` alone
+//! catalogue = "de-divide"             # the entry that must explain the verdict
+//! report    = ["why: ", "> div"]      # must appear in xtask's report, in this order
 //! long      = true                    # runs with `test --long` only
 //! seeded    = true                    # gets `extra=SEED`, which a failure tells
 //! nmi_after = "busy"                  # NMIs rain from this check's event on
@@ -22,6 +24,7 @@ use super::expect::Expect;
 use crate::{
     boot::{Module, config, way::Way},
     machine::{Cpu, Memory},
+    verdict::catalogue::Catalogue,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
@@ -44,6 +47,10 @@ pub struct Case {
     pub modules: Vec<Module>,
     /// For a hang: when it is one.
     pub hang_after: Duration,
+    /// The fault catalogue's entry that must explain the verdict.
+    pub catalogue: Option<String>,
+    /// Texts of the report.
+    pub report: Vec<String>,
     /// Takes so long that it is run only when asked for.
     pub long: bool,
     /// Gets a random seed.
@@ -73,6 +80,9 @@ pub struct Written {
     #[serde(default)]
     modules: Vec<WrittenModule>,
     timeout_s: Option<u64>,
+    catalogue: Option<String>,
+    #[serde(default)]
+    report: Vec<String>,
     #[serde(default)]
     long: bool,
     #[serde(default)]
@@ -125,9 +135,15 @@ impl Written {
             (Some(_), _) => bail!("key `timeout_s`: it is for `expect = \"hang\"` alone"),
         };
         ensure!(
-            self.serial.iter().all(|text| !text.is_empty() && !text.contains('\n')),
-            "key `serial`: a text is empty or longer than a line"
+            self.serial.iter().chain(&self.report).all(|text| is_part_of_line(text)),
+            "keys `serial` and `report`: a text is empty or longer than a line"
         );
+        if let Some(id) = &self.catalogue {
+            ensure!(
+                Catalogue::get().entry(id).is_some(),
+                "key `catalogue`: xtask/catalogue.toml has no entry `{id}`"
+            );
+        }
         ensure!(
             !self.seeded || !self.cmdline.contains("extra="),
             "key `seeded`: the seed goes into `extra=`, which `cmdline` gives already"
@@ -148,6 +164,8 @@ impl Written {
             cmdline: self.cmdline,
             modules,
             hang_after: Duration::from_secs(hang_after),
+            catalogue: self.catalogue,
+            report: self.report,
             long: self.long,
             seeded: self.seeded,
             nmi_after: self.nmi_after,
@@ -171,6 +189,10 @@ impl WrittenModule {
     fn module(self) -> Module {
         Module { name: self.name, cmdline: self.cmdline, contents: self.contents.into_bytes() }
     }
+}
+
+fn is_part_of_line(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\n')
 }
 
 fn parse_values<T: FromStr<Err = String>>(key: &str, texts: &[String]) -> Result<Vec<T>> {

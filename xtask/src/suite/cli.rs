@@ -2,8 +2,9 @@
 //! end in one line that helps.
 
 use super::{Test, bench::Need};
-use crate::process;
-use anyhow::{Context, Result, ensure};
+use crate::{measure, process};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 use std::{ffi::OsString, process::Command, time::Duration};
 
 /// How long a call may take. It may have to wait for other builds, and to build a
@@ -20,6 +21,14 @@ pub struct Called {
     pub status: Option<i32>,
     pub stdout: String,
     pub stderr: String,
+}
+
+impl Called {
+    /// The line with a run's verdict: the last one that is not indented, for the
+    /// explanation stands below it.
+    pub fn verdict(&self) -> &str {
+        self.stdout.lines().rfind(|line| !line.starts_with(' ')).unwrap_or_default()
+    }
 }
 
 impl Xtask {
@@ -103,10 +112,10 @@ pub fn tests() -> Vec<Test> {
     let boots = || [Need::Emulator, Need::LoaderPvh, Need::Kernel("m0-boot".to_owned())];
     tests.push(Test::new("cli/unknown-kernel-option", boots(), |_| {
         let called = Xtask::new(["run", "m0", "--boot", "fast", "--", "bogus=1"]).run()?;
-        let last = called.stdout.lines().last().unwrap_or_default();
+        let verdict = called.verdict();
         ensure!(
-            called.status == Some(1) && last.contains("unknown option `bogus=1`"),
-            "the verdict does not name the option: {last}"
+            called.status == Some(1) && verdict.contains("unknown option `bogus=1`"),
+            "the verdict does not name the option: {verdict}"
         );
         Ok(())
     }));
@@ -124,10 +133,11 @@ pub fn tests() -> Vec<Test> {
     }));
     tests.push(Test::new("cli/unknown-program", programs(), |_| {
         let called = Xtask::new(["run", "m2", "--boot", "fast", "--", "run=nobody"]).run()?;
-        let last = called.stdout.lines().last().unwrap_or_default();
-        let named = last.contains("there is no program `nobody`") && last.contains("`greeter`");
-        ensure!(called.status == Some(1) && named, "the verdict names no programs: {last}");
-        ensure!(last.starts_with("m2: check `run` failed: "), "no failed check: {last}");
+        let verdict = called.verdict();
+        let named =
+            verdict.contains("there is no program `nobody`") && verdict.contains("`greeter`");
+        ensure!(called.status == Some(1) && named, "the verdict names no programs: {verdict}");
+        ensure!(verdict.starts_with("m2: check `run` failed: "), "no failed check: {verdict}");
         Ok(())
     }));
     tests.push(Test::new("cli/rustflags-are-left-out", boots(), |_| {
@@ -136,6 +146,50 @@ pub fn tests() -> Vec<Test> {
             .run()?;
         ensure!(called.status == Some(0), "the kernel does not boot: {}", called.stdout);
         ensure!(called.stderr.contains("RUSTFLAGS"), "no note: {}", called.stderr);
+        Ok(())
+    }));
+    tests.push(Test::new("cli/json-verdict", boots(), |_| {
+        let call = |options: [&str; 2]| -> Result<(Option<i32>, Value)> {
+            let [dashes, option] = options;
+            let call = Xtask::new(["run", "m0", "--boot", "fast", "--json", dashes, option]);
+            let called = call.run()?;
+            let value = serde_json::from_str(&called.stdout)
+                .with_context(|| format!("stdout is not JSON alone:\n{}", called.stdout))?;
+            ensure!(called.stderr.contains("m0: "), "no words on stderr:\n{}", called.stderr);
+            Ok((called.status, value))
+        };
+        let (status, value) = call(["--memory", "128M"])?;
+        let verdict = &value["verdict"];
+        ensure!(status == Some(0) && verdict["kind"] == "complete", "not complete: {value:#}");
+        let (status, value) = call(["--", "bogus=1"])?;
+        let verdict = &value["verdict"];
+        let (kind, entry) = (&verdict["kind"], &verdict["catalogue"]["id"]);
+        ensure!(status == Some(1), "status {status:?}");
+        ensure!(kind == "panic" && entry == "panic-unknown-option", "{value:#}");
+        let source = verdict["panic"]["source"].as_str().unwrap_or_default();
+        ensure!(source.contains("Options::parse"), "no line of source: {value:#}");
+        Ok(())
+    }));
+    let mut bench = boots().to_vec();
+    bench.extend([Need::BenchUser, Need::Kernel(measure::PACKAGE.to_owned())]);
+    bench.push(Need::Kernel(measure::BOOTED.to_owned()));
+    tests.push(Test::new("cli/json-bench-of-a-failing-kernel", bench, |_| {
+        let call = Xtask::new(["bench", "--json"]).env("MYRIA_QEMU", "/nonexistent/qemu");
+        let called = call.run()?;
+        let value: Value = serde_json::from_str(&called.stdout)
+            .with_context(|| format!("stdout is not JSON alone:\n{}", called.stdout))?;
+        ensure!(value["verdict"]["kind"] == "emulator-missing", "{value:#}");
+        ensure!(called.status == Some(1), "status {:?}", called.status);
+        Ok(())
+    }));
+    tests.push(Test::new("cli/json-tests", [], |_| {
+        let called = Xtask::new(["test", "layering", "--json"]).run()?;
+        let lines: Result<Vec<Value>, _> =
+            called.stdout.lines().map(serde_json::from_str::<Value>).collect();
+        let lines = lines.with_context(|| format!("not JSON lines:\n{}", called.stdout))?;
+        let [test, summary] = &lines[..] else { bail!("not two lines:\n{}", called.stdout) };
+        ensure!(test["outcome"] == "ok" && test["test"] == "layering", "{test}");
+        ensure!(summary["summary"]["passed"] == 1, "{summary}");
         Ok(())
     }));
     tests.push(Test::new("cli/first-and-last-line", boots(), |_| {

@@ -48,10 +48,11 @@ pub fn tests() -> Vec<Test> {
 
 /// Makes a call that must fail with a verdict that begins with `verdict`.
 fn expect(call: Xtask, verdict: &str) -> Result<()> {
-    let Called { status, stdout, stderr } = call.run()?;
-    let last = stdout.lines().last().unwrap_or_default();
-    ensure!(last.starts_with(verdict), "the last line is `{last}`\n{stdout}{stderr}");
-    ensure!(status == Some(1), "status {status:?} instead of 1");
+    let called = call.run()?;
+    let given = called.verdict();
+    let Called { status, stdout, stderr } = &called;
+    ensure!(given.starts_with(verdict), "the verdict is `{given}`\n{stdout}{stderr}");
+    ensure!(*status == Some(1), "status {status:?} instead of 1");
     Ok(())
 }
 

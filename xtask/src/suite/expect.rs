@@ -11,6 +11,7 @@ pub enum Expect {
     Panic,
     CheckFailed(String),
     TripleFault,
+    Reset,
     Hang,
     Flood,
     Refused,
@@ -25,6 +26,7 @@ impl FromStr for Expect {
             ("complete", "") => Ok(Self::Complete),
             ("panic", "") => Ok(Self::Panic),
             ("triple-fault", "") => Ok(Self::TripleFault),
+            ("reset", "") => Ok(Self::Reset),
             ("hang", "") => Ok(Self::Hang),
             ("flood", "") => Ok(Self::Flood),
             ("refused", "") => Ok(Self::Refused),
@@ -39,7 +41,7 @@ impl FromStr for Expect {
             ("check-failed", _) => Err("write `check-failed NAME`".to_owned()),
             _ => Err(format!(
                 "`{text}` is none of complete, exception N, panic, check-failed NAME, \
-                 triple-fault, hang, flood, refused, incomplete"
+                 triple-fault, reset, hang, flood, refused, incomplete"
             )),
         }
     }
@@ -51,6 +53,7 @@ impl Expect {
         match (self, verdict) {
             (Self::Complete, Verdict::Complete { .. })
             | (Self::Panic, Verdict::Panic { .. })
+            | (Self::Reset, Verdict::Reset)
             | (Self::Hang, Verdict::Hang { .. })
             | (Self::Flood, Verdict::Flood { .. })
             | (Self::Refused, Verdict::LoaderRefused { .. }) => true,
@@ -78,6 +81,7 @@ mod tests {
             ("panic", Expect::Panic),
             ("check-failed heap", Expect::CheckFailed("heap".into())),
             ("triple-fault", Expect::TripleFault),
+            ("reset", Expect::Reset),
             ("hang", Expect::Hang),
             ("flood", Expect::Flood),
             ("refused", Expect::Refused),
@@ -101,7 +105,7 @@ mod tests {
         assert!(!Expect::Complete.matches(&failed));
         let unexplained = Verdict::TripleFault { last: vec![] };
         assert!(!Expect::TripleFault.matches(&unexplained));
-        let fault = Logged { vector: 8, code: 0, rip: 0, cr2: None };
+        let fault = Logged { vector: 8, ..Logged::default() };
         assert!(Expect::TripleFault.matches(&Verdict::TripleFault { last: vec![fault] }));
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     machine::Machine,
     qemu::{command::Attached, session::Limits},
     trial::{Guest, Outcome, Trial},
-    verdict::{Missing, Verdict},
+    verdict::{Missing, Verdict, report::Report},
     workspace::Workspace,
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -139,7 +139,15 @@ fn run_case(bench: &Bench, package: &str, case: &Case, way: Way, machine: &Machi
             bail!("expected {:?}, got\n{}", case.expect, explain(&trial, &outcome, bench)?);
         }
         find_in_order(&outcome.serial, &case.serial)
-            .with_context(|| format!("serial output:\n{}", tail(&outcome.serial)))
+            .with_context(|| format!("serial output:\n{}", tail(&outcome.serial)))?;
+        if let Some(id) = &case.catalogue {
+            explained_by(id, &trial, &outcome, bench)?;
+        }
+        if case.report.is_empty() {
+            return Ok(());
+        }
+        let report = explain(&trial, &outcome, bench)?;
+        find_in_order(&report, &case.report).with_context(|| format!("report:\n{report}"))
     };
     match seed {
         Some(seed) => {
@@ -155,6 +163,16 @@ fn seed() -> Result<u32> {
         Ok(text) => text.parse().with_context(|| format!("{SEED_VARIABLE}={text} is no seed")),
         Err(_) => Ok(RandomState::new().hash_one(SystemTime::now()) as u32),
     }
+}
+
+/// The catalogue's entry for the verdict must be `id`.
+pub fn explained_by(id: &str, trial: &Trial, outcome: &Outcome, bench: &Bench) -> Result<()> {
+    let symbols = trial.symbols(&bench.workspace.root)?;
+    let found = Report::new(outcome, &symbols).entry.map_or("nothing", |entry| entry.id.as_str());
+    if found != id {
+        bail!("explained by `{found}` instead of `{id}`:\n{}", explain(trial, outcome, bench)?);
+    }
+    Ok(())
 }
 
 fn trial(
@@ -191,10 +209,7 @@ pub fn limits(time: Duration) -> Limits {
 /// A verdict with its details and the end of the serial output.
 pub fn explain(trial: &Trial, outcome: &Outcome, bench: &Bench) -> Result<String> {
     let symbols = trial.symbols(&bench.workspace.root)?;
-    let mut text = outcome.verdict.headline(&symbols);
-    for line in outcome.verdict.details(&symbols) {
-        text.push_str(&format!("\n    {line}"));
-    }
+    let mut text = Report::new(outcome, &symbols).text();
     text.push_str(&format!("\nserial output:\n{}", tail(&outcome.serial)));
     Ok(text)
 }
@@ -210,8 +225,9 @@ fn find_in_order(text: &str, wanted: &[String]) -> Result<()> {
     let mut rest = text;
     for want in wanted {
         let Some(at) = rest.find(want.as_str()) else {
-            let where_else = if text.contains(want.as_str()) { ", only earlier" } else { "" };
-            bail!("serial output lacks `{want}`{where_else}");
+            let where_else =
+                if text.contains(want.as_str()) { ", but it stands earlier" } else { "" };
+            bail!("`{want}` is missing{where_else}");
         };
         rest = &rest[at + want.len()..];
     }
@@ -227,7 +243,7 @@ mod tests {
         let wanted = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         assert!(find_in_order("one two three", &wanted(&["one", "three"])).is_ok());
         let error = find_in_order("one two", &wanted(&["two", "one"])).expect_err("order");
-        assert_eq!(error.to_string(), "serial output lacks `one`, only earlier");
+        assert_eq!(error.to_string(), "`one` is missing, but it stands earlier");
         assert!(find_in_order("one", &wanted(&["one", "one"])).is_err());
     }
 }

@@ -6,7 +6,7 @@
 use super::{
     Test,
     bench::{Bench, Need},
-    guest::limits,
+    guest::{explained_by, limits},
 };
 use crate::{
     boot::{self, BootFile, archive},
@@ -105,6 +105,18 @@ const SPOILS: &[(&str, &str, Spoil)] = &[
     ("archive-of-junk", "not a ustar header", Spoil::Archive(|bytes| bytes.fill(b'x'))),
 ];
 
+/// The fault catalogue's entries for some reasons.
+const EXPLAINED: [(&str, &str); 2] = [
+    ("kernel image: not enough memory", "loader-memory"),
+    ("not a ustar header", "loader-refused"),
+];
+
+/// The entries that these tests prove.
+#[cfg(test)]
+pub fn explained() -> impl Iterator<Item = &'static str> {
+    EXPLAINED.into_iter().map(|(_, id)| id)
+}
+
 pub fn tests() -> Vec<Test> {
     let needs = [Need::Emulator, Need::LoaderPvh, Need::Kernel(KERNEL.to_owned())];
     let mut tests: Vec<Test> = SPOILS
@@ -163,6 +175,9 @@ fn expect_refusal(bench: &Bench, spoil: Spoil, reason: &str) -> Result<()> {
     let line = format!("loader: error: {given}");
     let serial = outcome.serial.trim_end();
     ensure!(serial == line, "serial output is not `{line}` alone:\n{serial}");
+    if let Some((_, id)) = EXPLAINED.iter().find(|(explained, _)| *explained == reason) {
+        explained_by(id, &trial, &outcome, bench)?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`plan`]: collects the tests; what each of them needs built
 //! - [`bench`]: builds that, once, before the first test runs
-//! - [`runner`]: runs tests side by side and reports
+//! - [`runner`]: runs tests side by side; [`results`]: what is printed of them
 //! - [`static_checks`], [`host`]: formatting, lints, layering, host tests
 //! - [`miri`]: host tests once more, interpreted
 //! - [`budgets`]: instruction counts within their limits
@@ -30,6 +30,7 @@ pub mod loader_refusals;
 pub mod miri;
 pub mod plan;
 pub mod refusals;
+pub mod results;
 pub mod runner;
 pub mod static_checks;
 pub mod toolchains;

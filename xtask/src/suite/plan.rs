@@ -13,7 +13,9 @@ use std::collections::HashSet;
 pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) -> Result<Vec<Test>> {
     let mut tests = Vec::new();
     tests.extend(toolchains::tests(workspace, choice));
-    tests.extend(miri::tests());
+    if long {
+        tests.extend(miri::tests());
+    }
     tests.extend(static_checks::tests());
     tests.extend(images::tests(workspace));
     tests.extend(boots::tests(workspace)?);

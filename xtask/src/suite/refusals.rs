@@ -2,7 +2,11 @@
 //!
 //! Each test spoils a good kernel file or its configuration in one way.
 
-use super::{Test, bench::Need, guest::limits};
+use super::{
+    Test,
+    bench::Need,
+    guest::{explained_by, limits},
+};
 use crate::{
     boot::{self, BootFile, archive},
     machine::Machine,
@@ -10,6 +14,7 @@ use crate::{
     verdict::Verdict,
 };
 use anyhow::{Context, Result, bail, ensure};
+use object::{Object, ObjectSegment};
 use std::{io::sink, time::Duration};
 
 /// The kernel that is spoiled.
@@ -68,13 +73,35 @@ const SPOILERS: [(&str, &str, Spoiler); 15] = [
     }),
 ];
 
+/// The fault catalogue's entries for some of them.
+const EXPLAINED: [(&str, &str); 8] = [
+    ("cut-in-file-header", "loader-truncated"),
+    ("not-elf", "loader-not-a-kernel"),
+    ("overlapping-segments", "loader-linker-script"),
+    ("duplicate-request", "loader-protocol"),
+    ("missing-kernel", "loader-missing-file"),
+    ("bad-configuration-line", "loader-configuration"),
+    (UNKNOWN_REVISION, "panic-handshake"),
+    (FIRST_INSTRUCTION, "triple-before-serial"),
+];
+/// The test in which the kernel refuses, not the loader.
+const UNKNOWN_REVISION: &str = "unknown-base-revision";
+/// The one in which the kernel dies before it can say anything.
+const FIRST_INSTRUCTION: &str = "bad-first-instruction";
+
+/// The entries that these tests prove.
+#[cfg(test)]
+pub fn explained() -> impl Iterator<Item = &'static str> {
+    EXPLAINED.into_iter().map(|(_, id)| id)
+}
+
 pub fn tests() -> Vec<Test> {
     let needs = [Need::Emulator, Need::LoaderPvh, Need::Kernel(KERNEL.to_owned())];
     let mut tests: Vec<Test> = SPOILERS
         .into_iter()
         .map(|(name, reason, spoil)| {
             Test::new(format!("loader/refuses/{name}"), needs.clone(), move |bench| {
-                match run(bench, spoil)? {
+                match run(bench, name, spoil)? {
                     (Verdict::LoaderRefused { reason: given }, serial) => {
                         ensure!(given.contains(reason), "the reason lacks `{reason}`: {given}");
                         let lines = serial.lines().filter(|line| line.contains(&given)).count();
@@ -88,8 +115,16 @@ pub fn tests() -> Vec<Test> {
         .collect();
     // The loader must not act as if it spoke a revision that it does not know; the
     // kernel sees that and says so.
-    tests.push(Test::new("loader/unknown-base-revision", needs, |bench| {
-        match run(bench, |files| raise_base_revision(files))? {
+    tests.push(Test::new(format!("loader/{FIRST_INSTRUCTION}"), needs.clone(), |bench| match run(
+        bench,
+        FIRST_INSTRUCTION,
+        |files| break_entry(files),
+    )? {
+        (Verdict::TripleFault { .. }, serial) if serial.is_empty() => Ok(()),
+        (other, serial) => bail!("expected a silent triple fault, got {other:?}\n{serial}"),
+    }));
+    tests.push(Test::new(format!("loader/{UNKNOWN_REVISION}"), needs, |bench| {
+        match run(bench, UNKNOWN_REVISION, |files| raise_base_revision(files))? {
             (Verdict::Panic { message, .. }, _) if message.contains("revision") => Ok(()),
             (other, serial) => {
                 bail!("expected a panic about the revision, got {other:?}\n{serial}")
@@ -99,8 +134,9 @@ pub fn tests() -> Vec<Test> {
     tests
 }
 
-/// Boots the spoiled files; returns the verdict and the serial output.
-fn run(bench: &super::bench::Bench, spoil: Spoiler) -> Result<(Verdict, String)> {
+/// Boots the spoiled files; returns the verdict and the serial output. What the
+/// catalogue says must be as in [`EXPLAINED`].
+fn run(bench: &super::bench::Bench, name: &str, spoil: Spoiler) -> Result<(Verdict, String)> {
     let guest =
         Guest { title: "spoiled", kernel: bench.kernel(KERNEL)?, cmdline: "", modules: &[] };
     let trial = Trial::fast(&guest, bench.file(&Need::LoaderPvh)?, Machine::default())?;
@@ -108,6 +144,9 @@ fn run(bench: &super::bench::Bench, spoil: Spoiler) -> Result<(Verdict, String)>
     spoil(&mut files)?;
     archive::write(&files, &trial.folder.path().join(boot::ARCHIVE))?;
     let outcome = trial.run(&limits(TIME_LIMIT), &mut sink())?;
+    if let Some((_, id)) = EXPLAINED.iter().find(|(spoiled, _)| *spoiled == name) {
+        explained_by(id, &trial, &outcome, bench)?;
+    }
     Ok((outcome.verdict, outcome.serial))
 }
 
@@ -145,6 +184,22 @@ fn raise_base_revision(files: &mut [BootFile]) -> Result<()> {
     let kernel = kernel(files)?;
     let [tag, ..] = find_all(kernel, REVISION_MAGIC)[..] else { bail!("the kernel has no tag") };
     kernel[tag + 16..tag + 24].copy_from_slice(&99_u64.to_le_bytes());
+    Ok(())
+}
+
+/// Replaces the kernel's first instruction by one that does not exist.
+fn break_entry(files: &mut [BootFile]) -> Result<()> {
+    const UD2: [u8; 2] = [0x0f, 0x0b];
+    let kernel = kernel(files)?;
+    let file = object::File::parse(kernel.as_slice())?;
+    let mut segments = file.segments();
+    let at = segments.find_map(|segment| {
+        let offset = file.entry().checked_sub(segment.address())?;
+        let (start, length) = segment.file_range();
+        (offset < length).then_some(start + offset)
+    });
+    let at = at.context("no segment holds the entry point")? as usize;
+    kernel[at..at + UD2.len()].copy_from_slice(&UD2);
     Ok(())
 }
 

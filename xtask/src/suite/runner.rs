@@ -1,11 +1,11 @@
-//! Runs tests side by side and reports.
+//! Runs tests side by side.
 
-use super::{Passed, Test, bench::Bench};
-use crate::{
-    process,
-    ui::{self, Paint},
+use super::{
+    Passed, Test,
+    bench::Bench,
+    results::{Form, Report, Summary},
 };
-use anyhow::Result;
+use crate::process;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -13,36 +13,11 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-/// How all tests together ended.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    pub passed: usize,
-    pub failed: usize,
-    pub skipped: usize,
-}
-
-impl std::fmt::Display for Summary {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
-        if self.skipped > 0 {
-            write!(f, ", {} skipped", self.skipped)?;
-        }
-        Ok(())
-    }
-}
-
-/// One test's end.
-struct Report<'a> {
-    test: &'a Test,
-    outcome: Result<Passed>,
-    elapsed: Duration,
-}
-
 /// Runs all `tests`, `jobs` at a time, and prints a line for each.
-pub fn run(tests: &[Test], bench: &Bench, jobs: usize) -> Summary {
+pub fn run(tests: &[Test], bench: &Bench, jobs: usize, form: Form) -> Summary {
     let next = AtomicUsize::new(0);
     let reports = Mutex::new(Vec::with_capacity(tests.len()));
     thread::scope(|scope| {
@@ -55,7 +30,7 @@ pub fn run(tests: &[Test], bench: &Bench, jobs: usize) -> Summary {
                     let report = run_one(test, bench);
                     let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
                     if !process::interrupted() {
-                        print_line(&report);
+                        form.print(&report);
                         reports.push(report);
                     }
                 }
@@ -63,7 +38,7 @@ pub fn run(tests: &[Test], bench: &Bench, jobs: usize) -> Summary {
         }
     });
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
-    print_failures(&reports);
+    form.print_failures(&reports);
     summarise(&reports)
 }
 
@@ -73,26 +48,6 @@ fn run_one<'a>(test: &'a Test, bench: &Bench) -> Report<'a> {
     let outcome = catch_unwind(AssertUnwindSafe(|| (test.body)(bench)))
         .unwrap_or_else(|_| Err(anyhow::anyhow!("the test itself panicked; see above")));
     Report { test, outcome, elapsed: start.elapsed() }
-}
-
-fn print_line(report: &Report) {
-    let word = match &report.outcome {
-        Ok(Passed::Shown) => Paint::Good.on_stdout("ok"),
-        Ok(Passed::Skipped(reason)) => format!("skipped: {reason}"),
-        Err(_) => Paint::Bad.on_stdout("FAILED"),
-    };
-    println!("test {} ... {word} ({})", report.test.name, ui::seconds(report.elapsed));
-}
-
-fn print_failures(reports: &[Report]) {
-    for report in reports {
-        if let Err(error) = &report.outcome {
-            println!("\n{} {}", Paint::Bad.on_stdout("FAILED"), report.test.name);
-            for line in format!("{error:#}").lines() {
-                println!("    {line}");
-            }
-        }
-    }
 }
 
 fn summarise(reports: &[Report]) -> Summary {
@@ -105,17 +60,4 @@ fn summarise(reports: &[Report]) -> Summary {
         }
     }
     summary
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_closing_line_mentions_skipped_tests_only_if_there_are_any() {
-        let mut summary = Summary { passed: 12, failed: 1, skipped: 0 };
-        assert_eq!(summary.to_string(), "12 passed, 1 failed");
-        summary.skipped = 2;
-        assert_eq!(summary.to_string(), "12 passed, 1 failed, 2 skipped");
-    }
 }

@@ -20,7 +20,7 @@ pub fn tests(workspace: &Workspace, choice: Choice) -> Vec<Test> {
                 let reason = called.stderr.lines().last().unwrap_or_default();
                 return Ok(Passed::Skipped(reason.trim_start_matches("error: ").to_owned()));
             }
-            let verdict = called.stdout.lines().last().unwrap_or_default();
+            let verdict = called.verdict();
             ensure!(called.status == Some(0), "{verdict}\n{}", called.stderr);
             Ok(Passed::Shown)
         }));

@@ -35,7 +35,9 @@ pub fn classify(observed: &Observed, demands: &Demands) -> Verdict {
         }
         Ending::Exited { status, .. } => exited(*status, &events, observed, demands),
         Ending::TimedOut { limit, cpu } => Verdict::Hang { limit: *limit, cpu: cpu.clone() },
-        Ending::Flooded { channel, limit } => Verdict::Flood { channel, limit: *limit },
+        Ending::Flooded { channel, limit, cpu } => {
+            Verdict::Flood { channel, limit: *limit, cpu: cpu.clone() }
+        }
         Ending::Interrupted => Verdict::Interrupted,
     })
 }
@@ -80,21 +82,29 @@ fn first_failure(events: &[Event]) -> Option<Verdict> {
             message: message.to_owned(),
             frames: Vec::new(),
         }),
-        Event::Exception { vector, code, rip, cr2, .. } => {
-            Some(Verdict::Exception { fault: Fault { vector, code, rip, cr2 }, frames: Vec::new() })
-        }
+        Event::Exception { vector, code, rip, cr2, cs } => Some(Verdict::Exception {
+            fault: Fault { vector, code, rip, cr2, cs },
+            registers: Vec::new(),
+            frames: Vec::new(),
+        }),
         Event::Refused { reason } => Some(Verdict::LoaderRefused { reason: reason.to_owned() }),
         _ => None,
     });
     let mut found = found?;
-    if let Verdict::Panic { frames, .. } | Verdict::Exception { frames, .. } = &mut found {
-        // The report's backtrace follows it; a second report has one of its own.
-        let own = rest
-            .take_while(|event| !matches!(event, Event::Panic { .. } | Event::Exception { .. }));
-        frames.extend(own.filter_map(|event| match event {
-            Event::Frame { address } => Some(*address),
-            _ => None,
-        }));
+    // What belongs to a report follows it; a second report has its own.
+    let own =
+        rest.take_while(|event| !matches!(event, Event::Panic { .. } | Event::Exception { .. }));
+    for event in own {
+        match (event, &mut found) {
+            (
+                Event::Frame { address },
+                Verdict::Panic { frames, .. } | Verdict::Exception { frames, .. },
+            ) => frames.push(*address),
+            (Event::Register { name, value }, Verdict::Exception { registers, .. }) => {
+                registers.push(((*name).to_owned(), *value));
+            }
+            _ => {}
+        }
     }
     Some(found)
 }
@@ -201,9 +211,13 @@ mod tests {
 
     #[test]
     fn an_exception_carries_its_registers() {
-        let verdict = exit(35, &["boot k", "exception 14 0x2 0x1234 0x99 0x8", "frame 0x10"]);
-        let fault = Fault { vector: 14, code: 2, rip: 0x1234, cr2: 0x99 };
-        assert_eq!(verdict, Verdict::Exception { fault, frames: vec![0x10] });
+        let verdict = exit(
+            35,
+            &["boot k", "exception 14 0x2 0x1234 0x99 0x8", "register rax 0x7", "frame 0x10"],
+        );
+        let fault = Fault { vector: 14, code: 2, rip: 0x1234, cr2: 0x99, cs: 8 };
+        let registers = vec![("rax".to_owned(), 7)];
+        assert_eq!(verdict, Verdict::Exception { fault, registers, frames: vec![0x10] });
     }
 
     #[test]
@@ -230,9 +244,9 @@ mod tests {
         let limit = Duration::from_secs(1);
         let verdict = classify(&observed(Ending::TimedOut { limit, cpu: None }, &GOOD), &demands());
         assert_eq!(verdict, Verdict::Hang { limit, cpu: None });
-        let flood = Ending::Flooded { channel: "serial", limit: 4 };
+        let flood = Ending::Flooded { channel: "serial", limit: 4, cpu: None };
         let verdict = classify(&observed(flood, &GOOD), &demands());
-        assert_eq!(verdict, Verdict::Flood { channel: "serial", limit: 4 });
+        assert_eq!(verdict, Verdict::Flood { channel: "serial", limit: 4, cpu: None });
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! A verdict for people: one line that says what happened, and lines below it
-//! with what is known of the place.
+//! A verdict in one line.
 
 use super::{Missing, Verdict, exceptions};
 use crate::{
@@ -7,9 +6,6 @@ use crate::{
     symbolise::Symbols,
     ui,
 };
-
-/// How much of QEMU's own complaint is worth showing.
-const STDERR_LINES: usize = 8;
 
 impl Verdict {
     /// The verdict in one line.
@@ -42,9 +38,11 @@ impl Verdict {
                 ui::seconds(*limit),
                 cpu.as_ref().map(|cpu| whereabouts(cpu, symbols)).unwrap_or_default()
             ),
-            Self::Flood { channel, limit } => {
-                format!("output flood: more than {} MiB on {channel}", limit >> 20)
-            }
+            Self::Flood { channel, limit, cpu } => format!(
+                "output flood: more than {} MiB on {channel}{}",
+                limit >> 20,
+                cpu.as_ref().map(|cpu| whereabouts(cpu, symbols)).unwrap_or_default()
+            ),
             Self::EmulatorMissing { program } => format!(
                 "emulator missing: there is no `{program}`; `cargo xtask doctor` says how to install it"
             ),
@@ -59,44 +57,11 @@ impl Verdict {
             Self::Interrupted => "stopped from outside".to_owned(),
         }
     }
-
-    /// What else is known, one fact a line.
-    pub fn details(&self, symbols: &Symbols) -> Vec<String> {
-        match self {
-            Self::Panic { frames, .. } => backtrace(frames, symbols),
-            Self::Exception { fault, frames } => {
-                let mut lines = Vec::new();
-                if fault.vector == 14 {
-                    lines.push(format!("the address was {:#018x} (CR2)", fault.cr2));
-                }
-                lines.extend(backtrace(frames, symbols));
-                lines
-            }
-            Self::TripleFault { last } => {
-                let mut lines =
-                    vec!["the last exceptions, from QEMU's log of a second run:".to_owned()];
-                lines.extend(last.iter().map(|fault| format!("  {}", logged(fault, symbols))));
-                lines
-            }
-            Self::Hang { cpu: Some(cpu), .. } => {
-                let mut lines = vec![format!(
-                    "RFLAGS {:#x}, CR2 {:#018x}, CR3 {:#018x}, privilege level {}",
-                    cpu.rflags, cpu.cr2, cpu.cr3, cpu.cpl
-                )];
-                lines.extend(backtrace(&cpu.frames, symbols));
-                lines
-            }
-            Self::EmulatorFailed { stderr, .. } => {
-                stderr.lines().take(STDERR_LINES).map(|line| format!("QEMU: {line}")).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 impl Missing {
     /// What is missing, as a sentence.
-    fn sentence(&self) -> String {
+    pub fn sentence(&self) -> String {
         match self {
             Self::Boot => "the kernel ended without the event `boot`".to_owned(),
             Self::Checks => "the kernel ended without a single `check … ok`".to_owned(),
@@ -118,13 +83,13 @@ impl Missing {
 
 /// The exception that a triple fault began with: the CPU failed to deliver it,
 /// and what followed happened at the same instruction.
-fn cause(last: &[Logged]) -> Option<&Logged> {
+pub fn cause(last: &[Logged]) -> Option<&Logged> {
     let rip = last.last()?.rip;
     let others = last.iter().rposition(|fault| fault.rip != rip);
     last.get(others.map_or(0, |index| index + 1))
 }
 
-fn logged(fault: &Logged, symbols: &Symbols) -> String {
+pub fn logged(fault: &Logged, symbols: &Symbols) -> String {
     let mut text = format!(
         "{} (vector {}, error code {:#x}) at {}",
         exceptions::name(fault.vector),
@@ -132,6 +97,9 @@ fn logged(fault: &Logged, symbols: &Symbols) -> String {
         fault.code,
         symbols.describe(fault.rip)
     );
+    if let Some(words) = exceptions::error_code(fault.vector, fault.code) {
+        text.push_str(&format!(": {words}"));
+    }
     if let Some(cr2) = fault.cr2 {
         text.push_str(&format!(", CR2 {cr2:#018x}"));
     }
@@ -149,26 +117,13 @@ fn whereabouts(cpu: &CpuState, symbols: &Symbols) -> String {
     format!(", at {}, {interrupts}", symbols.describe(cpu.rip))
 }
 
-/// Return addresses point behind the call; the call is what people look for.
-fn backtrace(frames: &[u64], symbols: &Symbols) -> Vec<String> {
-    let mut lines = Vec::new();
-    for &address in frames {
-        let places = symbols.places(address.saturating_sub(1));
-        if places.is_empty() {
-            lines.push(format!("called from {}", symbols.describe(address)));
-        }
-        lines.extend(places.iter().map(|place| format!("called from {place}")));
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_triple_fault_is_explained_by_its_first_exception() {
-        let fault = |vector, rip| Logged { vector, code: 0, rip, cr2: None };
+        let fault = |vector, rip| Logged { vector, rip, ..Logged::default() };
         let last = [fault(3, 0x10), fault(14, 0x20), fault(13, 0x20), fault(8, 0x20)];
         assert_eq!(cause(&last).map(|fault| fault.vector), Some(14));
         assert_eq!(cause(&last[1..]).map(|fault| fault.vector), Some(14));
@@ -179,8 +134,7 @@ mod tests {
 
     #[test]
     fn a_halted_cpu_that_cannot_wake_is_called_so() {
-        let cpu =
-            CpuState { rip: 0x10, rflags: 2, cr2: 0, cr3: 0, cpl: 0, halted: true, frames: vec![] };
+        let cpu = CpuState { rip: 0x10, rflags: 2, halted: true, ..CpuState::default() };
         let limit = std::time::Duration::from_secs(2);
         let headline = Verdict::Hang { limit, cpu: Some(cpu) }.headline(&Symbols::none());
         assert!(headline.ends_with("nothing can wake it"), "{headline}");

@@ -1,12 +1,19 @@
 //! What a run of a kernel came to: one verdict, with an explanation.
 //!
 //! - [`classify`]: from what was observed to a verdict, without side effects
-//! - [`explain`]: a verdict for people, with addresses turned into places
-//! - [`exceptions`]: the names of the CPU's exceptions
+//! - [`catalogue`]: what is behind it, and where to read about it
+//! - [`explain`], [`story`]: a verdict in words, with addresses turned into places
+//! - [`report`]: all that is known, for people; [`json`]: the same for programs
+//! - [`exceptions`]: the names of the CPU's exceptions; [`kind`]: of verdicts
 
+pub mod catalogue;
 pub mod classify;
 pub mod exceptions;
 pub mod explain;
+pub mod json;
+pub mod kind;
+pub mod report;
+pub mod story;
 
 use crate::qemu::{interrupt_log::Logged, monitor::CpuState};
 use std::time::Duration;
@@ -25,7 +32,7 @@ pub enum Verdict {
     /// The kernel panicked.
     Panic { location: String, message: String, frames: Vec<u64> },
     /// A CPU exception stopped the kernel.
-    Exception { fault: Fault, frames: Vec<u64> },
+    Exception { fault: Fault, registers: Vec<(String, u64)>, frames: Vec<u64> },
     /// The loader could not start the kernel.
     LoaderRefused { reason: String },
     /// The CPU gave up and the machine was reset.
@@ -35,7 +42,7 @@ pub enum Verdict {
     /// The kernel was still running at the time limit.
     Hang { limit: Duration, cpu: Option<CpuState> },
     /// The kernel wrote without end.
-    Flood { channel: &'static str, limit: usize },
+    Flood { channel: &'static str, limit: usize, cpu: Option<CpuState> },
     /// There is no QEMU.
     EmulatorMissing { program: String },
     /// QEMU did not run, or not to the end.
@@ -51,6 +58,7 @@ pub struct Fault {
     pub code: u64,
     pub rip: u64,
     pub cr2: u64,
+    pub cs: u64,
 }
 
 /// What an incomplete run did not show.
