@@ -6,6 +6,7 @@ use crate::{
     machine::Machine,
     measure,
     trial::{Guest, Outcome, Trial},
+    verdict::report::Report,
     workspace::{Milestone, Workspace},
 };
 use anyhow::{Error, Result, bail};
@@ -44,14 +45,12 @@ pub fn boot(
     let guest = Guest { title: &milestone.title(), kernel, cmdline: "", modules };
     let mut trial = Trial::fast(&guest, loader, machine)?;
     trial.launch.counts_instructions = true;
-    let Outcome { verdict, events, serial, .. } = trial.run(&measure::limits(), &mut sink())?;
-    if !verdict.is_complete() {
+    let outcome = trial.run(&measure::limits(), &mut sink())?;
+    if !outcome.verdict.is_complete() {
         let symbols = trial.symbols(&workspace.root)?;
-        let mut text = verdict.headline(&symbols);
-        for line in verdict.details(&symbols) {
-            text.push_str(&format!("\n    {line}"));
-        }
-        bail!("{} does not complete: {text}\nserial output:\n{serial}", milestone.name);
+        let report = Report::new(&outcome, &symbols).text();
+        bail!("{} does not complete: {report}\nserial output:\n{}", milestone.name, outcome.serial);
     }
+    let Outcome { serial, events, .. } = outcome;
     Ok(Boot { serial, events })
 }
