@@ -11,16 +11,20 @@
 //! - [`console`], [`terminal`]: the console of a running kernel
 //! - [`debugger`]: what GDB needs to understand a kernel
 //! - [`measure`]: the bench's figures and their budgets
+//! - [`transcript`], [`compare`], [`inspect`]: what milestones say, how they differ,
+//!   what is in their kernels
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
 
 mod boot;
 mod build;
 mod cmd;
+mod compare;
 mod console;
 mod debugger;
 mod firmware;
 mod host;
+mod inspect;
 mod machine;
 mod measure;
 mod packages;
@@ -32,6 +36,7 @@ mod suite;
 mod symbolise;
 mod terminal;
 mod toolchain;
+mod transcript;
 mod trial;
 mod ui;
 mod verdict;
@@ -60,6 +65,9 @@ enum Command {
     Test(cmd::test::Args),
     Doctor(cmd::doctor::Args),
     Bench(cmd::bench::Args),
+    Bless(cmd::bless::Args),
+    Diff(cmd::diff::Args),
+    Inspect(cmd::inspect::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +82,9 @@ fn main() -> ExitCode {
         Command::Test(args) => cmd::test::main(&args, cli.toolchain),
         Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
+        Command::Diff(args) => cmd::diff::main(&args, cli.toolchain),
+        Command::Inspect(args) => cmd::inspect::main(&args, cli.toolchain),
+        Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {

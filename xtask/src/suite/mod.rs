@@ -9,6 +9,8 @@
 //! - [`case_files`], [`cases`], [`expect`], [`guest`]: in-guest tests and the files
 //!   that describe them
 //! - [`gdb`], [`monitor`], [`terminal`]: the machine opened, by scripts and by keys
+//! - [`comparisons`]: `diff` and `inspect`
+//! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
@@ -18,6 +20,7 @@ pub mod budgets;
 pub mod case_files;
 pub mod cases;
 pub mod cli;
+pub mod comparisons;
 pub mod endings;
 pub mod expect;
 pub mod gdb;
@@ -35,6 +38,7 @@ pub mod runner;
 pub mod static_checks;
 pub mod terminal;
 pub mod toolchains;
+pub mod transcripts;
 
 use anyhow::Result;
 use bench::{Bench, Need};

@@ -2,8 +2,8 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, endings, gdb, guest, host, images, loader_refusals, miri, monitor,
-    refusals, static_checks, toolchains,
+    Test, boots, budgets, cli, comparisons, endings, gdb, guest, host, images, loader_refusals,
+    miri, monitor, refusals, static_checks, toolchains, transcripts,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -20,6 +20,8 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(images::tests(workspace));
     tests.extend(boots::tests(workspace)?);
     tests.extend(budgets::tests(workspace)?);
+    tests.extend(transcripts::tests(workspace));
+    tests.extend(comparisons::tests(workspace));
     tests.extend(cli::tests());
     tests.extend(endings::tests());
     tests.extend(gdb::tests(workspace));
