@@ -14,17 +14,21 @@
 //! - [`console`], [`terminal`]: the console of a running kernel
 //! - [`debugger`]: what GDB needs to understand a kernel
 //! - [`measure`]: the bench's figures and their budgets
+//! - [`transcript`], [`compare`], [`inspect`]: what milestones say, how they differ,
+//!   what is in their kernels
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
 
 mod boot;
 mod build;
 mod cmd;
+mod compare;
 mod console;
 mod debugger;
 mod firmware;
 mod health;
 mod host;
+mod inspect;
 mod limine;
 mod machine;
 mod manual;
@@ -38,6 +42,7 @@ mod suite;
 mod symbolise;
 mod terminal;
 mod toolchain;
+mod transcript;
 mod trial;
 mod ui;
 mod verdict;
@@ -70,6 +75,9 @@ enum Command {
     Bench(cmd::bench::Args),
     Setup(cmd::setup::Args),
     Completions(cmd::completions::Args),
+    Bless(cmd::bless::Args),
+    Diff(cmd::diff::Args),
+    Inspect(cmd::inspect::Args),
 }
 
 fn main() -> ExitCode {
@@ -86,6 +94,9 @@ fn main() -> ExitCode {
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
         Command::Setup(args) => cmd::setup::main(&args, cli.toolchain),
         Command::Completions(args) => cmd::completions::main(&args, &Cli::command()),
+        Command::Diff(args) => cmd::diff::main(&args, cli.toolchain),
+        Command::Inspect(args) => cmd::inspect::main(&args, cli.toolchain),
+        Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {

@@ -249,7 +249,7 @@ fn section_of(flags: object::SegmentFlags) -> Section {
 }
 
 /// A demangled name without the compiler's hash (`::h0123456789abcdef`).
-fn without_hash(name: &str) -> &str {
+pub fn without_hash(name: &str) -> &str {
     match name.rsplit_once("::h") {
         Some((rest, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
             rest

@@ -1,10 +1,10 @@
 //! What xtask says about its own work: progress and errors, on stderr, so that
 //! stdout carries only results. Colour appears on a terminal without `NO_COLOR`.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::{
     fmt::Display,
-    io::{IsTerminal, stderr, stdout},
+    io::{ErrorKind, IsTerminal, Write, stderr, stdout},
     time::{Duration, Instant},
 };
 
@@ -52,6 +52,17 @@ pub fn note(text: impl Display) {
 /// An error, with its causes, on one line.
 pub fn error(error: &anyhow::Error) {
     eprintln!("{} {error:#}", Paint::Bad.on_stderr("error:"));
+}
+
+/// Prints a long result to stdout. Whoever reads it may stop before its end, as `head`
+/// does.
+pub fn result(text: &str) -> Result<()> {
+    match stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs a step that may take long: says what begins and, if it was not over at

@@ -2,10 +2,13 @@
 //! work and says with which status xtask exits.
 
 pub mod bench;
+pub mod bless;
 pub mod completions;
+pub mod diff;
 pub mod doctor;
 pub mod gdb;
 pub mod image;
+pub mod inspect;
 pub mod monitor;
 pub mod opened;
 pub mod run;

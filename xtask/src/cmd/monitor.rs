@@ -1,6 +1,9 @@
 //! `cargo xtask monitor`: the console of a running kernel.
 
-use super::opened::{Opened, What};
+use super::{
+    opened::{Opened, What},
+    run::conclude,
+};
 use crate::{
     console::{
         self,
@@ -9,18 +12,18 @@ use crate::{
         script::{self, Failure, Line, Patience, Script},
     },
     host,
-    qemu::session::Limits,
+    qemu::session::{Limits, Observed},
     symbolise::Symbols,
     terminal::Raw,
     toolchain::Choice,
     trial::Outcome,
-    ui::{self, Paint},
+    ui,
     verdict::{Verdict, report::Report},
     workspace::Workspace,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::{
-    io::{IsTerminal, Read, stdin, stdout},
+    io::{IsTerminal, Read, stderr, stdin, stdout},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -47,11 +50,15 @@ pub struct Args {
     /// Commands to send, one a line, `#` begins a comment; `-` is stdin
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// Print the verdict as JSON, and everything else on stderr; for scripts
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let cmdline = args.what.cmdline(Some(console::OPTION))?;
     let lines = script_of(args)?;
+    ensure!(lines.is_some() || !args.json, "--json is for scripts; give one with --script FILE");
     let workspace = Workspace::load()?;
     let milestone = args.what.milestone(&workspace)?;
     if !workspace.has_console(&milestone.package) {
@@ -65,10 +72,10 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         );
     }
     let opened = args.what.open(&workspace, choice, &cmdline)?;
-    let symbols = || opened.trial.symbols(&workspace.root);
+    let symbols = opened.trial.symbols(&workspace.root)?;
     match lines {
         Some(lines) => run_script(&opened, lines, args, &symbols),
-        None => run_person(&opened, &symbols),
+        None => run_person(&opened, args, &symbols),
     }
 }
 
@@ -88,7 +95,7 @@ fn script_of(args: &Args) -> Result<Option<Vec<Line>>> {
     script::parse(&text).map(Some)
 }
 
-fn run_person(opened: &Opened, symbols: &dyn Fn() -> Result<Symbols>) -> Result<ExitCode> {
+fn run_person(opened: &Opened, args: &Args, symbols: &Symbols) -> Result<ExitCode> {
     ui::note("the kernel's console follows; Ctrl-] leaves");
     let limits = Limits { time: None, interactive: true };
     let mut person = Person::new();
@@ -97,29 +104,29 @@ fn run_person(opened: &Opened, symbols: &dyn Fn() -> Result<Symbols>) -> Result<
         opened.trial.observe(&limits, &mut stdout().lock(), Some(&mut person))?
     };
     let outcome = match observed {
-        Err(outcome) => return conclude(opened, &outcome, symbols),
+        Err(outcome) => outcome,
         Ok(observed) => match judge(&observed, &opened.trial.demands) {
             Judgement::NoConsole => opened.trial.judge(observed, &limits)?,
             Judgement::Asked { milestone, command, end } => {
-                let ended = outcome(end, &observed.serial, observed.elapsed);
-                let report = Report::new(&ended, &symbols()?);
-                explain(&report);
-                println!("`{command}` ended the kernel: {}", report.headline);
-                outcome(milestone, &observed.serial, observed.elapsed)
+                let ended = outcome(end, observed.clone());
+                let report = Report::new(&ended, symbols);
+                println!("\n`{command}` ended the kernel: {}", report.headline);
+                for line in report.facts().into_iter().chain(report.explanation()) {
+                    println!("    {line}");
+                }
+                outcome(milestone, observed)
             }
-            Judgement::Served(end) | Judgement::Died(end) => {
-                outcome(end, &observed.serial, observed.elapsed)
-            }
+            Judgement::Served(end) | Judgement::Died(end) => outcome(end, observed),
         },
     };
-    conclude(opened, &outcome, symbols)
+    conclude(false, &opened.milestone, args.what.boot, &outcome, symbols)
 }
 
 fn run_script(
     opened: &Opened,
     lines: Vec<Line>,
     args: &Args,
-    symbols: &dyn Fn() -> Result<Symbols>,
+    symbols: &Symbols,
 ) -> Result<ExitCode> {
     let patience = Patience {
         boot: host::scaled(args.what.boot.time_limit()),
@@ -127,51 +134,32 @@ fn run_script(
     };
     let limits = Limits { time: None, interactive: false };
     let mut script = Script::new(lines, patience);
-    let observed = opened.trial.observe(&limits, &mut stdout().lock(), Some(&mut script))?;
+    let observed = match args.json {
+        true => opened.trial.observe(&limits, &mut stderr().lock(), Some(&mut script))?,
+        false => opened.trial.observe(&limits, &mut stdout().lock(), Some(&mut script))?,
+    };
     let (failures, unsent) = script.into_results();
     let outcome = match observed {
         Err(outcome) => outcome,
         Ok(observed) => match judge(&observed, &opened.trial.demands) {
             Judgement::NoConsole => opened.trial.judge(observed, &limits)?,
             Judgement::Served(end) | Judgement::Died(end) | Judgement::Asked { end, .. } => {
-                outcome(end, &observed.serial, observed.elapsed)
+                outcome(end, observed)
             }
         },
     };
-    let code = conclude(opened, &outcome, symbols)?;
+    let code = conclude(args.json, &opened.milestone, args.what.boot, &outcome, symbols)?;
+    let say = |line: String| if args.json { eprintln!("{line}") } else { println!("{line}") };
     for Failure { line, message } in &failures {
-        println!("failed: {line}: {message}");
+        say(format!("failed: {line}: {message}"));
     }
     if let Some(first) = unsent.first() {
-        println!("not sent: {first}, and what follows it ({} in all)", unsent.len());
+        say(format!("not sent: {first}, and what follows it ({} in all)", unsent.len()));
     }
     Ok(if failures.is_empty() && unsent.is_empty() { code } else { ExitCode::FAILURE })
 }
 
-fn outcome(verdict: Verdict, serial: &str, elapsed: Duration) -> Outcome {
-    Outcome { serial: serial.to_owned(), elapsed, ..Outcome::without_run(verdict) }
-}
-
-fn explain(report: &Report) {
-    for line in report.facts().into_iter().chain(report.explanation()) {
-        println!("    {line}");
-    }
-}
-
-/// Prints the verdict and turns it into an exit status.
-fn conclude(
-    opened: &Opened,
-    outcome: &Outcome,
-    symbols: &dyn Fn() -> Result<Symbols>,
-) -> Result<ExitCode> {
-    let report = Report::new(outcome, &symbols()?);
-    if !outcome.serial.ends_with('\n') {
-        println!();
-    }
-    explain(&report);
-    let complete = outcome.verdict.is_complete();
-    let paint = if complete { Paint::Good } else { Paint::Bad };
-    let headline = paint.on_stdout(&report.headline);
-    println!("{}: {headline} ({})", opened.milestone.name, ui::seconds(outcome.elapsed));
-    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+fn outcome(verdict: Verdict, observed: Observed) -> Outcome {
+    let Observed { serial, events, elapsed, .. } = observed;
+    Outcome { verdict, serial, events, elapsed }
 }

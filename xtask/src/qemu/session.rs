@@ -254,9 +254,7 @@ impl Session {
                     Next::Wait => {}
                     Next::Type(bytes) => type_in(&mut keyboard, &bytes),
                     Next::Leave => break Ending::Interrupted,
-                    Next::GiveUp(limit) => {
-                        break Ending::TimedOut { limit, cpu: None };
-                    }
+                    Next::GiveUp(limit) => break Ending::TimedOut { limit, cpu: None },
                 }
             }
             if let Some(limit) = limits.time.filter(|limit| self.start.elapsed() >= *limit) {

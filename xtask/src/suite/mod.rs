@@ -12,6 +12,8 @@
 //! - [`setup`], [`hardware`]: Limine's release; more CPUs, a display
 //! - [`timings`]: where a run's time went
 //! - [`gdb`], [`monitor`], [`terminal`]: the machine opened, by scripts and by keys
+//! - [`comparisons`]: `diff` and `inspect`
+//! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
@@ -21,6 +23,7 @@ pub mod budgets;
 pub mod case_files;
 pub mod cases;
 pub mod cli;
+pub mod comparisons;
 pub mod endings;
 pub mod expect;
 pub mod gdb;
@@ -42,6 +45,7 @@ pub mod static_checks;
 pub mod terminal;
 pub mod timings;
 pub mod toolchains;
+pub mod transcripts;
 
 use anyhow::Result;
 use bench::{Bench, Need};

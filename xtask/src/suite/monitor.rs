@@ -179,9 +179,10 @@ fn mistakes() -> Result<()> {
 }
 
 fn ends(fault: &str, verdict: &str) -> Result<()> {
-    let Called { status, stdout, .. } = monitor(&format!("fault {fault}"))?;
-    let last = stdout.lines().last().unwrap_or_default();
-    ensure!(last.starts_with(verdict), "the last line is `{last}`\n{stdout}");
+    let called = monitor(&format!("fault {fault}"))?;
+    let found = called.verdict();
+    ensure!(found.starts_with(verdict), "the verdict is `{found}`\n{}", called.stdout);
+    let Called { status, stdout, .. } = called;
     let place = "m2_usermode::console::faults::";
     ensure!(stdout.contains(place), "no symbolised backtrace:\n{stdout}");
     ensure!(status == Some(1), "status {status:?} instead of 1");

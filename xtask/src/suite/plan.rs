@@ -2,8 +2,9 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, endings, gdb, guest, hardware, host, image_reader, images,
-    loader_refusals, miri, monitor, refusals, setup, static_checks, toolchains,
+    Test, boots, budgets, cli, comparisons, endings, gdb, guest, hardware, host, image_reader,
+    images, loader_refusals, miri, monitor, refusals, setup, static_checks, toolchains,
+    transcripts,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -22,6 +23,8 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(boots::tests(workspace)?);
     tests.extend(hardware::tests(workspace));
     tests.extend(budgets::tests(workspace)?);
+    tests.extend(transcripts::tests(workspace));
+    tests.extend(comparisons::tests(workspace));
     tests.extend(cli::tests());
     tests.extend(setup::tests());
     tests.extend(endings::tests());
