@@ -117,11 +117,21 @@ fn verify(release: &Release, folder: &Path) -> Result<()> {
 }
 
 /// Keeps two fetches from each other's files.
-fn lock(caches: &Path) -> Result<File> {
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that is just being started has the
+        // file open too. If this fails, the lock ends with that child.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(caches: &Path) -> Result<Lock> {
     let path = caches.join("limine.lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => {
             bail!("another `cargo xtask setup --limine` is at work; wait for it, then try again")
         }

@@ -18,7 +18,7 @@ use std::{
     fs::{self, File},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -226,6 +226,7 @@ fn interrupted(stand_in: &StandIn) -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(programs).chain(std::env::split_paths(&path));
     let mut command = stand_in.call().env("PATH", std::env::join_paths(folders)?).command();
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut running = Running::start(&mut command, Group::Own)?;
     let deadline = Instant::now() + LIMIT;
     while !stalled.exists() {
@@ -258,7 +259,7 @@ fn two_at_once(stand_in: &StandIn) -> Result<()> {
     lock.lock()?;
     let text = failure(stand_in.fetch())?;
     ensure!(text.contains("another `cargo xtask setup --limine` is at work"), "{text}");
-    drop(lock);
+    lock.unlock()?;
     stand_in.fetch()?;
     stand_in.ensure_whole()
 }
