@@ -20,6 +20,7 @@
 //! - [`fallible`]: allocation that can fail without ending the kernel
 //! - [`user_memory`]: the only way to touch a program's memory
 //! - [`checks`]: what M2 shows about itself
+//! - [`console`]: commands over COM1, for those who want to look around
 
 #![cfg_attr(not(test), no_std)]
 
@@ -28,6 +29,7 @@ extern crate alloc;
 pub mod address_space;
 pub mod checks;
 pub mod choice;
+pub mod console;
 pub mod controls;
 pub mod elf;
 pub mod fallible;

@@ -86,5 +86,5 @@ extern "C" fn on_own_stack() -> ! {
     milestone.check("iretq", "IRETQ user entry", checks::entered_by_iretq(&trespasser));
     milestone.check("syscall", "SYSCALL/SYSRET", checks::round_trip(&hello));
     milestone.require("frames", checks::no_frame_lost(frames_before));
-    milestone.finish(settings.nonce)
+    m2_usermode::console::finish(milestone, &settings, boot, memory)
 }

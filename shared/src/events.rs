@@ -15,9 +15,12 @@
 //! | `frame ADDRESS` | one return address of a backtrace, innermost first |
 //! | `refused REASON` | the loader could not start the kernel |
 //! | `done NONCE` | the kernel finished; the nonce came in on its command line |
+//! | `prompt NUMBER` | the console waits for its command of that number, the first being 1 |
+//! | `command LINE` | the console serves this line |
+//! | `command-failed MESSAGE` | it could not |
 //!
-//! Numbers are hexadecimal with `0x`, except `VALUE` and `VECTOR`, which are
-//! decimal. Names hold no space. Line ends inside a message become `\n`.
+//! Numbers are hexadecimal with `0x`, except `VALUE`, `VECTOR` and
+//! `NUMBER`, which are decimal. Names hold no space. Line ends inside a message become `\n`.
 //!
 //! The enum is generic over the type of its free text so that a kernel can
 //! format in place (`T = fmt::Arguments`) and the host can parse (`T = &str`).
@@ -44,6 +47,9 @@ pub enum Event<'a, T = &'a str> {
     Frame { address: u64 },
     Refused { reason: T },
     Done { nonce: &'a str },
+    Prompt { number: u64 },
+    Command { line: &'a str },
+    CommandFailed { message: T },
 }
 
 impl<T: Display> Display for Event<'_, T> {
@@ -75,6 +81,12 @@ impl<T: Display> Display for Event<'_, T> {
                 write!(OneLine(f), "{reason}")
             }
             Self::Done { nonce } => write!(f, "done {nonce}"),
+            Self::Prompt { number } => write!(f, "prompt {number}"),
+            Self::Command { line } => write!(f, "command {line}"),
+            Self::CommandFailed { message } => {
+                write!(f, "command-failed ")?;
+                write!(OneLine(f), "{message}")
+            }
         }
     }
 }
@@ -149,6 +161,9 @@ impl<'a> Event<'a> {
             "frame" => Self::Frame { address: hexadecimal(rest)? },
             "refused" => Self::Refused { reason: rest },
             "done" => Self::Done { nonce: word(rest)? },
+            "prompt" => Self::Prompt { number: rest.parse().ok()? },
+            "command" => Self::Command { line: rest },
+            "command-failed" => Self::CommandFailed { message: rest },
             _ => return None,
         })
     }
@@ -235,6 +250,9 @@ mod tests {
         round_trip(Event::Frame { address: 0xffff_ffff_8000_1234 });
         round_trip(Event::Refused { reason: "not an ELF file" });
         round_trip(Event::Done { nonce: "5f3a" });
+        round_trip(Event::Prompt { number: 2 });
+        round_trip(Event::Command { line: "peek 0x10 16" });
+        round_trip(Event::CommandFailed { message: "0x10 is not mapped" });
     }
 
     #[test]

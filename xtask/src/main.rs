@@ -8,6 +8,8 @@
 //! - [`boot`]: what a kernel is booted from (configuration, archive, image)
 //! - [`qemu`]: one run of the emulator, start to end
 //! - [`trial`]: a boot prepared, run and judged
+//! - [`console`], [`terminal`]: the console of a running kernel
+//! - [`debugger`]: what GDB needs to understand a kernel
 //! - [`measure`]: the bench's figures and their budgets
 //! - [`transcript`], [`compare`], [`inspect`]: what milestones say, how they differ,
 //!   what is in their kernels
@@ -18,6 +20,8 @@ mod boot;
 mod build;
 mod cmd;
 mod compare;
+mod console;
+mod debugger;
 mod firmware;
 mod host;
 mod inspect;
@@ -30,6 +34,7 @@ mod qemu;
 mod setup;
 mod suite;
 mod symbolise;
+mod terminal;
 mod toolchain;
 mod transcript;
 mod trial;
@@ -54,6 +59,8 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Run(cmd::run::Args),
+    Monitor(cmd::monitor::Args),
+    Gdb(cmd::gdb::Args),
     Image(cmd::image::Args),
     Test(cmd::test::Args),
     Doctor(cmd::doctor::Args),
@@ -70,6 +77,8 @@ fn main() -> ExitCode {
     };
     let outcome = process::catch_signals().and_then(|()| match cli.command {
         Command::Run(args) => cmd::run::main(&args, cli.toolchain),
+        Command::Monitor(args) => cmd::monitor::main(&args, cli.toolchain),
+        Command::Gdb(args) => cmd::gdb::main(&args, cli.toolchain),
         Command::Test(args) => cmd::test::main(&args, cli.toolchain),
         Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),

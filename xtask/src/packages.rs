@@ -39,6 +39,8 @@ pub const QEMU: Package = Package {
 /// UEFI firmware for it.
 pub const OVMF: Package =
     Package { apt: "ovmf", dnf: Some("edk2-ovmf"), pacman: Some("edk2-ovmf") };
+/// The debugger.
+pub const GDB: Package = Package { apt: "gdb", dnf: Some("gdb"), pacman: Some("gdb") };
 /// A current compiler in Debian's stable releases.
 pub const RUSTC_WEB: Package = Package { apt: "rustc-web", dnf: None, pacman: None };
 /// Its cargo.

@@ -6,6 +6,7 @@
 //! the system can (Linux), the kernel kills a child also when xtask itself is
 //! killed.
 
+use crate::terminal;
 use anyhow::{Context, Result};
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
@@ -27,6 +28,8 @@ use std::{
 pub const INTERRUPTED_STATUS: u8 = 130;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// A child that shares the terminal makes something of Ctrl-C itself.
+static INTERRUPTS_ARE_A_CHILD_S: AtomicBool = AtomicBool::new(false);
 static RUNNING: Mutex<Vec<Registered>> = Mutex::new(Vec::new());
 
 /// A child that a signal has to kill.
@@ -49,8 +52,12 @@ pub fn catch_signals() -> Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
         .context("cannot install signal handlers")?;
     thread::spawn(move || {
-        for _ in signals.forever() {
+        for signal in signals.forever() {
+            if signal == SIGINT && INTERRUPTS_ARE_A_CHILD_S.load(Ordering::SeqCst) {
+                continue;
+            }
             if INTERRUPTED.swap(true, Ordering::SeqCst) {
+                terminal::restore();
                 // A second signal: whatever hangs in clean-up is not worth
                 // waiting for.
                 std::process::exit(INTERRUPTED_STATUS.into());
@@ -59,6 +66,15 @@ pub fn catch_signals() -> Result<()> {
         }
     });
     Ok(())
+}
+
+/// Runs `work`, during which Ctrl-C is for a child that shares the terminal (a
+/// debugger stops its program then), and xtask goes on.
+pub fn leaving_interrupts_to_child<T>(work: impl FnOnce() -> T) -> T {
+    INTERRUPTS_ARE_A_CHILD_S.store(true, Ordering::SeqCst);
+    let outcome = work();
+    INTERRUPTS_ARE_A_CHILD_S.store(false, Ordering::SeqCst);
+    outcome
 }
 
 /// Whether a signal asked xtask to end.

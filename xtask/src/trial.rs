@@ -9,7 +9,7 @@ use crate::{
         self,
         command::{Attached, Firmware, Launch, Medium},
         interrupt_log,
-        session::{self, Ending, Limits, Observed, StartError},
+        session::{self, Ending, Limits, Observed, Operator, StartError},
     },
     symbolise::Symbols,
     verdict::{
@@ -86,6 +86,7 @@ impl Trial {
             exit_device: true,
             interrupt_log: None,
             counts_instructions: false,
+            debugger: None,
             nmi_after: None,
         };
         Ok(Self { launch, demands: Demands { nonce, boot: true }, elves, folder })
@@ -99,14 +100,32 @@ impl Trial {
     /// Runs the machine and judges what it did. `console` gets serial output as
     /// it comes.
     pub fn run(&self, limits: &Limits, console: &mut dyn Write) -> Result<Outcome> {
-        let observed = match session::run(&self.launch, limits, console) {
-            Ok(observed) => observed,
+        match self.observe(limits, console, None)? {
+            Ok(observed) => self.judge(observed, limits),
+            Err(outcome) => Ok(outcome),
+        }
+    }
+
+    /// Runs the machine with `operator` at its serial console. Where there is no
+    /// QEMU, that is the outcome.
+    pub fn observe(
+        &self,
+        limits: &Limits,
+        console: &mut dyn Write,
+        operator: Option<&mut dyn Operator>,
+    ) -> Result<Result<Observed, Outcome>> {
+        match session::run_with(&self.launch, limits, console, operator) {
+            Ok(observed) => Ok(Ok(observed)),
             Err(StartError::Missing) => {
                 let program = qemu::program().to_string_lossy().into_owned();
-                return Ok(Outcome::without_run(Verdict::EmulatorMissing { program }));
+                Ok(Err(Outcome::without_run(Verdict::EmulatorMissing { program })))
             }
-            Err(StartError::Failed(error)) => return Err(error.context("cannot run QEMU")),
-        };
+            Err(StartError::Failed(error)) => Err(error.context("cannot run QEMU")),
+        }
+    }
+
+    /// Judges what was observed; looks into a reset by a second run.
+    pub fn judge(&self, observed: Observed, limits: &Limits) -> Result<Outcome> {
         let mut verdict = classify::classify(&observed, &self.demands);
         if verdict == (Verdict::TripleFault { last: Vec::new() }) {
             verdict = self.look_into_reset(limits)?;

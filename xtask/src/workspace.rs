@@ -86,6 +86,14 @@ impl Workspace {
         found.is_some_and(|one| one.metadata["myria"]["programs"] == true)
     }
 
+    /// Whether the kernel of `package` has a console to monitor it by: its manifest
+    /// says so by `console = true` below `[package.metadata.myria]`.
+    pub fn has_console(&self, package: &str) -> bool {
+        let packages = self.metadata.workspace_packages();
+        let found = packages.iter().find(|one| one.name.as_str() == package);
+        found.is_some_and(|one| one.metadata["myria"]["console"] == true)
+    }
+
     /// All milestones, in the order of the course.
     pub fn milestones(&self) -> Vec<Milestone> {
         let mut found: Vec<(u32, Milestone)> =

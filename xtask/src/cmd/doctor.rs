@@ -3,8 +3,8 @@
 //! Nothing is installed or changed, and every program it asks gets a time limit.
 
 use crate::{
-    firmware,
-    packages::{self, OVMF, QEMU},
+    debugger, firmware,
+    packages::{self, GDB, OVMF, QEMU},
     process, qemu,
     toolchain::{self, Choice, host_rustc},
     ui::Paint,
@@ -52,6 +52,7 @@ pub fn main(_: &Args, choice: Choice) -> Result<ExitCode> {
         component("rustfmt", "fmt"),
         component("clippy", "clippy"),
         emulator(),
+        gdb(),
         uefi_firmware(),
         limine(),
         disk(&workspace.root),
@@ -150,6 +151,17 @@ fn component(what: &'static str, subcommand: &str) -> Finding {
 fn emulator() -> Finding {
     let found = version(qemu::program(), &["--version"]);
     Finding { what: "QEMU", state: or_missing(found, packages::hint(&[QEMU])) }
+}
+
+fn gdb() -> Finding {
+    let state = match version(debugger::program(), &["--version"]) {
+        Ok(text) => State::Good(text),
+        Err(_) => State::Optional {
+            found: "none".to_owned(),
+            gain: format!("for `cargo xtask gdb`: {}", packages::hint(&[GDB])),
+        },
+    };
+    Finding { what: "GDB", state }
 }
 
 fn uefi_firmware() -> Finding {

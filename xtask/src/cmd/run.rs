@@ -130,7 +130,7 @@ fn prepare(
 }
 
 /// Prints the verdict and turns it into an exit status.
-fn conclude(
+pub fn conclude(
     json: bool,
     milestone: &Milestone,
     way: Way,

@@ -14,6 +14,8 @@ pub enum Message {
     Bytes(Channel, Vec<u8>),
     /// One channel has ended.
     Closed,
+    /// The operator has something to do.
+    Wake,
 }
 
 /// Where a piece comes from.
@@ -106,6 +108,15 @@ impl Output {
         // A line without its end may lack part of the nonce.
         let mut lines = self.events.split_inclusive(|&byte| byte == b'\n');
         lines.any(|line| line.starts_with(b"done ") && line.ends_with(b"\n"))
+    }
+
+    /// The debug console's lines from byte `from` on that have come whole, and where
+    /// the next one begins.
+    pub fn events_from(&self, from: usize) -> (Vec<String>, usize) {
+        let rest = &self.events[from..];
+        let end = rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        let text = String::from_utf8_lossy(&rest[..end]);
+        (text.lines().map(str::to_owned).collect(), from + end)
     }
 
     /// Whether the kernel reported that `check` holds.

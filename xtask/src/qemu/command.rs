@@ -4,9 +4,10 @@ use crate::machine::Machine;
 use shared::{events, exit};
 use std::{
     ffi::OsString,
-    os::fd::RawFd,
+    os::fd::{AsRawFd, OwnedFd, RawFd},
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
 };
 
 /// A machine and what it boots.
@@ -20,6 +21,8 @@ pub struct Launch {
     pub interrupt_log: Option<PathBuf>,
     /// Whether the time-stamp counter counts instructions instead of time.
     pub counts_instructions: bool,
+    /// A listening socket, on which a debugger finds the machine halted.
+    pub debugger: Option<Arc<OwnedFd>>,
     /// From the report of this check on, NMIs are injected as fast as QEMU takes
     /// them.
     pub nmi_after: Option<String>,
@@ -90,6 +93,11 @@ pub fn command(launch: &Launch, inherited: &Inherited) -> Command {
         // counter reads. `sleep=off`: nothing waits for the host's clock.
         command.args(["-icount", "shift=0,sleep=off"]);
     }
+    if let Some(socket) = &launch.debugger {
+        let listening = format!("socket,id=debugger,fd={},server=on,wait=off", socket.as_raw_fd());
+        command.arg("-chardev").arg(listening);
+        command.args(["-gdb", "chardev:debugger", "-S"]);
+    }
     if let Some(log) = &launch.interrupt_log {
         command.args(["-d", "int,cpu_reset", "-D"]).arg(log);
     }
@@ -149,6 +157,7 @@ mod tests {
             exit_device: true,
             interrupt_log: None,
             counts_instructions: false,
+            debugger: None,
             nmi_after: None,
         }
     }

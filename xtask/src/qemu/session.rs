@@ -17,8 +17,8 @@ use std::{
         fd::{AsFd, AsRawFd},
         unix::{net::UnixStream, process::CommandExt},
     },
-    process::Stdio,
-    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    process::{ChildStdin, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     time::{Duration, Instant},
 };
 
@@ -36,6 +36,41 @@ pub struct Limits {
     /// Whether a person sits at the serial console: it takes their input, and
     /// its output is not limited.
     pub interactive: bool,
+}
+
+/// Whoever answers the kernel at the serial console.
+pub trait Operator {
+    /// The run begins. `waker` asks for a [`look`](Self::look) at once.
+    fn begin(&mut self, waker: Waker);
+
+    /// Looks at what has been said so far. Called after each piece of output, and
+    /// now and then.
+    fn look(&mut self, output: &Output) -> Next;
+}
+
+/// What an operator does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing.
+    Wait,
+    /// Types something.
+    Type(Vec<u8>),
+    /// Leaves, which ends the run.
+    Leave,
+    /// Gives up after waiting that long.
+    GiveUp(Duration),
+}
+
+/// Makes the run look after its operator.
+#[derive(Clone)]
+pub struct Waker(SyncSender<Message>);
+
+impl Waker {
+    /// Wakes the run, if it still goes on.
+    pub fn wake(&self) {
+        // A run that has ended needs no waking.
+        let _ = self.0.send(Message::Wake);
+    }
 }
 
 /// What was observed of one run.
@@ -79,17 +114,45 @@ pub fn run(
     limits: &Limits,
     console: &mut dyn Write,
 ) -> Result<Observed, StartError> {
+    run_with(launch, limits, console, None)
+}
+
+/// As [`run`], with `operator` at the serial console.
+pub fn run_with(
+    launch: &Launch,
+    limits: &Limits,
+    console: &mut dyn Write,
+    mut operator: Option<&mut dyn Operator>,
+) -> Result<Observed, StartError> {
     let start = Instant::now();
-    let (running, monitor, messages) = spawn(launch, limits.interactive)?;
+    let input = match (&operator, limits.interactive) {
+        (Some(_), _) => Input::Operator,
+        (None, true) => Input::Stdin,
+        (None, false) => Input::Nobody,
+    };
+    let (running, monitor, messages, waker) = spawn(launch, input)?;
     let session = Session { running, monitor, output: Output::default(), start };
-    session.follow(launch, limits, messages, console).map_err(StartError::Failed)
+    if let Some(operator) = &mut operator {
+        operator.begin(waker);
+    }
+    session.follow(launch, limits, messages, console, operator).map_err(StartError::Failed)
+}
+
+/// Who types at the serial console.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Nobody,
+    /// Whoever sits at xtask's own terminal.
+    Stdin,
+    /// An [`Operator`].
+    Operator,
 }
 
 /// Starts QEMU with a reader for each of its three channels.
 fn spawn(
     launch: &Launch,
-    interactive: bool,
-) -> Result<(Running, Monitor, Receiver<Message>), StartError> {
+    input: Input,
+) -> Result<(Running, Monitor, Receiver<Message>, Waker), StartError> {
     let failed = |error: std::io::Error| StartError::Failed(error.into());
     let (events, qemu_events) = UnixStream::pair().map_err(failed)?;
     let (monitor, qemu_monitor) = UnixStream::pair().map_err(failed)?;
@@ -97,16 +160,18 @@ fn spawn(
     let inherited =
         Inherited { events: qemu_events.as_raw_fd(), monitor: qemu_monitor.as_raw_fd() };
     let mut command = command::command(launch, &inherited);
-    let stdin = if interactive { Stdio::piped() } else { Stdio::null() };
+    let stdin = if input == Input::Nobody { Stdio::null() } else { Stdio::piped() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let debugger = launch.debugger.clone();
     let inherit = move || {
-        for socket in [&qemu_events, &qemu_monitor] {
-            rustix::io::fcntl_setfd(socket.as_fd(), rustix::io::FdFlags::empty())?;
+        let debugger = debugger.as_deref().map(AsFd::as_fd);
+        for socket in [qemu_events.as_fd(), qemu_monitor.as_fd()].into_iter().chain(debugger) {
+            rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty())?;
         }
         Ok(())
     };
     // SAFETY: the hook runs between fork and exec, where only async-signal-safe
-    // calls are allowed: it makes two system calls and allocates nothing.
+    // calls are allowed: it makes system calls and allocates nothing.
     unsafe { command.pre_exec(inherit) };
     let mut running = Running::start(&mut command, Group::Own).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
@@ -123,10 +188,12 @@ fn spawn(
     read_in_background(pipes.stdout.take(), Channel::Serial, &sender);
     read_in_background(pipes.stderr.take(), Channel::Errors, &sender);
     read_in_background(Some(events), Channel::Events, &sender);
-    if let Some(stdin) = pipes.stdin.take() {
+    if input == Input::Stdin
+        && let Some(stdin) = pipes.stdin.take()
+    {
         pass_on_input(stdin);
     }
-    Ok((running, monitor, messages))
+    Ok((running, monitor, messages, Waker(sender)))
 }
 
 /// A running QEMU and what it has said so far.
@@ -144,9 +211,11 @@ impl Session {
         limits: &Limits,
         messages: Receiver<Message>,
         console: &mut dyn Write,
+        mut operator: Option<&mut dyn Operator>,
     ) -> Result<Observed> {
         let mut open = 3;
-        let mut farewell = limits.interactive;
+        let mut farewell = limits.interactive && operator.is_none();
+        let mut keyboard = operator.as_ref().and_then(|_| self.running.pipes().stdin.take());
         let ending = loop {
             let tick = match &launch.nmi_after {
                 Some(check) if self.output.says_checked(check) => {
@@ -170,7 +239,7 @@ impl Session {
                     }
                 }
                 Ok(Message::Closed) => open -= 1,
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => open = 0,
             }
             if interrupted() {
@@ -179,6 +248,14 @@ impl Session {
             if open == 0 {
                 let status = self.running.wait().context("cannot wait for QEMU")?;
                 break Ending::Exited { status: status.code(), shutdown: None };
+            }
+            if let Some(operator) = &mut operator {
+                match operator.look(&self.output) {
+                    Next::Wait => {}
+                    Next::Type(bytes) => type_in(&mut keyboard, &bytes),
+                    Next::Leave => break Ending::Interrupted,
+                    Next::GiveUp(limit) => break Ending::TimedOut { limit, cpu: None },
+                }
             }
             if let Some(limit) = limits.time.filter(|limit| self.start.elapsed() >= *limit) {
                 break Ending::TimedOut { limit, cpu: None };
@@ -225,5 +302,14 @@ impl Session {
         };
         let (serial, events, stderr) = self.output.into_texts();
         Observed { ending, serial, events, stderr, elapsed }
+    }
+}
+
+/// Types at the serial console, until QEMU no longer listens.
+fn type_in(keyboard: &mut Option<ChildStdin>, bytes: &[u8]) {
+    let typed = keyboard.as_mut().map(|pipe| pipe.write_all(bytes).and_then(|()| pipe.flush()));
+    if let Some(Err(_)) = typed {
+        // QEMU is ending; its other channels will tell.
+        *keyboard = None;
     }
 }

@@ -130,7 +130,7 @@ fn end_by(signal: Signal, status: Option<i32>) -> Result<()> {
 }
 
 /// The processes that mention `folder` in their arguments.
-fn emulators_in(folder: &Path) -> Result<usize> {
+pub fn emulators_in(folder: &Path) -> Result<usize> {
     let folder = folder.to_str().context("the temporary folder's name is not text")?;
     let mut count = 0;
     for entry in fs::read_dir("/proc")? {

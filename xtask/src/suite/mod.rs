@@ -8,6 +8,7 @@
 //! - [`budgets`]: instruction counts within their limits
 //! - [`case_files`], [`cases`], [`expect`], [`guest`]: in-guest tests and the files
 //!   that describe them
+//! - [`gdb`], [`monitor`], [`terminal`]: the machine opened, by scripts and by keys
 //! - [`comparisons`]: `diff` and `inspect`
 //! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
@@ -22,17 +23,20 @@ pub mod cli;
 pub mod comparisons;
 pub mod endings;
 pub mod expect;
+pub mod gdb;
 pub mod guest;
 pub mod host;
 pub mod images;
 pub mod layering;
 pub mod loader_refusals;
 pub mod miri;
+pub mod monitor;
 pub mod plan;
 pub mod refusals;
 pub mod results;
 pub mod runner;
 pub mod static_checks;
+pub mod terminal;
 pub mod toolchains;
 pub mod transcripts;
 

@@ -2,8 +2,8 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, comparisons, endings, guest, host, images, loader_refusals, miri,
-    refusals, static_checks, toolchains, transcripts,
+    Test, boots, budgets, cli, comparisons, endings, gdb, guest, host, images, loader_refusals,
+    miri, monitor, refusals, static_checks, toolchains, transcripts,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -24,6 +24,8 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(comparisons::tests(workspace));
     tests.extend(cli::tests());
     tests.extend(endings::tests());
+    tests.extend(gdb::tests(workspace));
+    tests.extend(monitor::tests());
     tests.extend(host::tests(workspace));
     tests.extend(refusals::tests());
     tests.extend(loader_refusals::tests());
