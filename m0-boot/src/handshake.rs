@@ -12,7 +12,8 @@ use limine::BaseRevision;
 use limine::memory_map::EntryType;
 use limine::request::{
     BootloaderInfoRequest, ExecutableAddressRequest, ExecutableFileRequest, FirmwareTypeRequest,
-    HhdmRequest, MemoryMapRequest, RequestsEndMarker, RequestsStartMarker, StackSizeRequest,
+    FramebufferRequest, HhdmRequest, MemoryMapRequest, RequestsEndMarker, RequestsStartMarker,
+    StackSizeRequest,
 };
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -50,6 +51,7 @@ requests! { ".limine_requests":
     EXECUTABLE_ADDRESS: ExecutableAddressRequest = ExecutableAddressRequest::new();
     STACK_SIZE: StackSizeRequest = StackSizeRequest::new().with_size(STACK_BYTES);
     EXECUTABLE_FILE: ExecutableFileRequest = ExecutableFileRequest::new();
+    FRAMEBUFFER: FramebufferRequest = FramebufferRequest::new();
 }
 requests! { ".limine_requests_end":
     _END: RequestsEndMarker = RequestsEndMarker::new();
@@ -132,6 +134,7 @@ pub fn accept() -> Result<BootInfo, HandshakeError> {
 
     let firmware = firmware_name();
     log::info!("loaded by {loader} on {firmware}");
+    log_framebuffer();
     Ok(BootInfo {
         loader,
         firmware,
@@ -150,6 +153,15 @@ fn firmware_name() -> &'static str {
         Some(FirmwareType::UEFI_32) => "UEFI (32-bit)",
         Some(FirmwareType::UEFI_64) => "UEFI",
         _ => "unknown firmware",
+    }
+}
+
+/// Says which screen there is, if any: these milestones draw nothing on it.
+fn log_framebuffer() {
+    let offered = FRAMEBUFFER.get_response().and_then(|response| response.framebuffers().next());
+    if let Some(screen) = offered {
+        let (width, height, bits) = (screen.width(), screen.height(), screen.bpp());
+        log::info!("framebuffer of {width} by {height} pixels, {bits} bits each, left as it is");
     }
 }
 

@@ -1,6 +1,9 @@
 //! Where this system keeps UEFI firmware for virtual machines, and Limine.
 
-use crate::qemu::command::Firmware;
+use crate::{
+    limine::{self, UEFI_PROGRAM},
+    qemu::command::Firmware,
+};
 use anyhow::{Context, Result, bail};
 use std::{
     env, fs,
@@ -26,7 +29,6 @@ const CODE_VARIABLE: &str = "MYRIA_OVMF_CODE";
 const VARS_VARIABLE: &str = "MYRIA_OVMF_VARS";
 const LIMINE_VARIABLE: &str = "LIMINE_DIR";
 const LIMINE_FOLDERS: [&str; 2] = ["/usr/share/limine", "/usr/local/share/limine"];
-const LIMINE_PROGRAM: &str = "BOOTX64.EFI";
 
 /// Firmware on this system, with the template of its variables; `None` if there
 /// is none.
@@ -74,18 +76,21 @@ impl Firmware {
 /// If `LIMINE_DIR` is set, but names no Limine.
 pub fn find_limine() -> Result<Option<PathBuf>> {
     if let Some(folder) = env::var_os(LIMINE_VARIABLE) {
-        let program = Path::new(&folder).join(LIMINE_PROGRAM);
+        let program = Path::new(&folder).join(UEFI_PROGRAM);
         if !program.is_file() {
             bail!(
-                "{LIMINE_VARIABLE} is {}, where there is no {LIMINE_PROGRAM}; set it to the folder \
+                "{LIMINE_VARIABLE} is {}, where there is no {UEFI_PROGRAM}; set it to the folder \
                  of a Limine binary release, or unset it",
                 Path::new(&folder).display()
             );
         }
         return Ok(Some(program));
     }
-    let places = LIMINE_FOLDERS.iter().map(|folder| Path::new(folder).join(LIMINE_PROGRAM));
-    Ok(places.into_iter().find(|program| program.is_file()))
+    let system = LIMINE_FOLDERS.iter().map(PathBuf::from);
+    // Without a home there is no cache, and so nothing in it.
+    let cached = limine::caches().ok().map(|caches| limine::pinned().place(&caches));
+    let mut places = system.chain(cached).map(|folder| folder.join(UEFI_PROGRAM));
+    Ok(places.find(|program| program.is_file()))
 }
 
 /// Limine's UEFI program.
@@ -98,5 +103,9 @@ pub fn limine() -> Result<PathBuf> {
 
 /// That [`find_limine`] found nothing, for people.
 pub fn no_limine() -> String {
-    format!("no Limine was found: {LIMINE_VARIABLE} is not set, and {} has none", LIMINE_FOLDERS[0])
+    format!(
+        "no Limine was found: {LIMINE_VARIABLE} is not set, {} has none, and `cargo xtask setup \
+         --limine` has not fetched one",
+        LIMINE_FOLDERS[0]
+    )
 }

@@ -8,6 +8,9 @@
 //! - [`boot`]: what a kernel is booted from (configuration, archive, image)
 //! - [`qemu`]: one run of the emulator, start to end
 //! - [`trial`]: a boot prepared, run and judged
+//! - [`limine`], [`firmware`], [`packages`]: what others made, found or fetched
+//! - [`health`]: what `doctor` looks at
+//! - [`manual`]: the help text
 //! - [`console`], [`terminal`]: the console of a running kernel
 //! - [`debugger`]: what GDB needs to understand a kernel
 //! - [`measure`]: the bench's figures and their budgets
@@ -23,9 +26,12 @@ mod compare;
 mod console;
 mod debugger;
 mod firmware;
+mod health;
 mod host;
 mod inspect;
+mod limine;
 mod machine;
+mod manual;
 mod measure;
 mod packages;
 mod process;
@@ -42,12 +48,14 @@ mod ui;
 mod verdict;
 mod workspace;
 
-use clap::{Parser, error::ErrorKind};
+use clap::{CommandFactory, Parser, error::ErrorKind};
 use std::process::ExitCode;
 
 /// Builds, boots, tests and explains the Myria kernels.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+#[command(long_about = manual::DESCRIPTION, max_term_width = 88)]
+#[command(after_help = manual::EXAMPLES, after_long_help = manual::SECTIONS)]
 struct Cli {
     /// Where the bare-metal Rust targets come from.
     #[arg(long, global = true, value_enum, env = "MYRIA_TOOLCHAIN", default_value = "auto")]
@@ -65,6 +73,8 @@ enum Command {
     Test(cmd::test::Args),
     Doctor(cmd::doctor::Args),
     Bench(cmd::bench::Args),
+    Setup(cmd::setup::Args),
+    Completions(cmd::completions::Args),
     Bless(cmd::bless::Args),
     Diff(cmd::diff::Args),
     Inspect(cmd::inspect::Args),
@@ -82,6 +92,8 @@ fn main() -> ExitCode {
         Command::Test(args) => cmd::test::main(&args, cli.toolchain),
         Command::Doctor(args) => cmd::doctor::main(&args, cli.toolchain),
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
+        Command::Setup(args) => cmd::setup::main(&args, cli.toolchain),
+        Command::Completions(args) => cmd::completions::main(&args, &Cli::command()),
         Command::Diff(args) => cmd::diff::main(&args, cli.toolchain),
         Command::Inspect(args) => cmd::inspect::main(&args, cli.toolchain),
         Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),

@@ -39,6 +39,13 @@ pub const QEMU: Package = Package {
 /// UEFI firmware for it.
 pub const OVMF: Package =
     Package { apt: "ovmf", dnf: Some("edk2-ovmf"), pacman: Some("edk2-ovmf") };
+/// Fetches releases.
+pub const GIT: Package = Package { apt: "git", dnf: Some("git"), pacman: Some("git") };
+/// Reads and writes CD images; an independent opinion on ours.
+pub const XORRISO: Package =
+    Package { apt: "xorriso", dnf: Some("xorriso"), pacman: Some("libisoburn") };
+/// Reads FAT file systems without mounting them.
+pub const MTOOLS: Package = Package { apt: "mtools", dnf: Some("mtools"), pacman: Some("mtools") };
 /// The debugger.
 pub const GDB: Package = Package { apt: "gdb", dnf: Some("gdb"), pacman: Some("gdb") };
 /// A current compiler in Debian's stable releases.

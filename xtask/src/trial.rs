@@ -8,6 +8,7 @@ use crate::{
     qemu::{
         self,
         command::{Attached, Firmware, Launch, Medium},
+        display::Display,
         interrupt_log,
         session::{self, Ending, Limits, Observed, Operator, StartError},
     },
@@ -70,7 +71,11 @@ impl Trial {
         let mut elves = vec![guest.kernel.to_owned()];
         let medium = if way.needs_firmware() {
             let image = folder.path().join("boot.iso");
-            image::write(files, program, &image)?;
+            let loader = match way {
+                Way::Limine => image::Loader::limine(program),
+                Way::Fast | Way::Uefi => image::Loader::ours(program),
+            };
+            image::write(files, &loader, &image)?;
             let firmware = firmware::find()?.context("there is no UEFI firmware")?;
             let firmware = firmware.with_own_variables(folder.path())?;
             Medium::Image { firmware, image, attached }
@@ -83,6 +88,8 @@ impl Trial {
         let launch = Launch {
             machine,
             medium,
+            processors: 1,
+            display: Display::None,
             exit_device: true,
             interrupt_log: None,
             counts_instructions: false,
@@ -146,7 +153,7 @@ impl Trial {
     pub fn firmware(&self) -> Option<&Firmware> {
         match &self.launch.medium {
             Medium::Image { firmware, .. } => Some(firmware),
-            Medium::Archive { .. } => None,
+            Medium::Archive { .. } | Medium::Bios { .. } => None,
         }
     }
 

@@ -26,6 +26,7 @@ pub struct Module {
 }
 
 /// A file of the boot volume.
+#[derive(Clone)]
 pub struct BootFile {
     /// Path from the volume's root, without leading slash.
     pub path: String,

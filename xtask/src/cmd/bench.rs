@@ -24,6 +24,11 @@ use std::process::ExitCode;
 /// machine. The exit status is 1 if a figure is over its budget in
 /// bench/budgets.toml.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask bench              # ours, with their budgets
+  cargo xtask bench --compare    # beside well-known allocators
+  cargo xtask bench --json")]
 pub struct Args {
     /// Measure well-known allocators too, and show ours beside them
     #[arg(long)]

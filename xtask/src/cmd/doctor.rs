@@ -4,6 +4,7 @@
 
 use crate::{
     debugger, firmware,
+    health::{self, Finding, State},
     packages::{self, GDB, OVMF, QEMU},
     process, qemu,
     toolchain::{self, Choice, host_rustc},
@@ -13,36 +14,29 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use std::{
     ffi::OsStr,
-    path::Path,
     process::{Command, ExitCode},
     time::Duration,
 };
 
 /// How long any program may take to say its version.
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
-/// What the target directory grows to with both toolchains and all tests.
-const DISK_NEEDED: u64 = 3 << 30;
 
 /// Reports what is needed, what is there, and how to get the rest.
 ///
-/// The exit status is 1 if something required is missing. Nothing is changed.
+/// It looks at cargo, rustc and their components, the bare-metal targets, QEMU and
+/// whether its version is known to break, UEFI firmware, Limine, free disk space
+/// where target/ is, whether a slow file system (/mnt/c of WSL, a share) holds the
+/// project, and whether .vscode/settings.json has rust-analyzer analyse kernels for
+/// bare metal without compiling all else, which needs std, for it too.
+///
+/// The exit status is 1 if something required is missing. Nothing is changed, and
+/// every program that is asked gets ten seconds to answer.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask doctor                       # before a first run, or when one fails
+  cargo xtask --toolchain staged doctor    # as for a machine without rustup")]
 pub struct Args {}
-
-/// One requirement.
-struct Finding {
-    what: &'static str,
-    state: State,
-}
-
-enum State {
-    /// It is there: its version or place.
-    Good(String),
-    /// It is not, and something will not work: what was found, and the fix.
-    Missing { found: String, fix: String },
-    /// It is not, and only makes something possible.
-    Optional { found: String, gain: String },
-}
 
 pub fn main(_: &Args, choice: Choice) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
@@ -55,8 +49,11 @@ pub fn main(_: &Args, choice: Choice) -> Result<ExitCode> {
         gdb(),
         uefi_firmware(),
         limine(),
-        disk(&workspace.root),
+        Finding { what: "disk space", state: health::disk::look(&workspace.target) },
+        Finding { what: "editor", state: editor(&workspace) },
     ]);
+    let slow = health::wsl::look(&workspace.root, &workspace.target);
+    findings.extend(slow.map(|state| Finding { what: "file system", state }));
     findings.iter().for_each(print);
     let missing = findings.iter().filter(|one| matches!(one.state, State::Missing { .. })).count();
     if missing == 0 {
@@ -71,6 +68,7 @@ fn print(finding: &Finding) {
     let (mark, text, more) = match &finding.state {
         State::Good(text) => (Paint::Good.on_stdout("ok      "), text, None),
         State::Missing { found, fix } => (Paint::Bad.on_stdout("MISSING "), found, Some(fix)),
+        State::Advice { found, advice } => ("advice  ".to_owned(), found, Some(advice)),
         State::Optional { found, gain } => (Paint::Dim.on_stdout("optional"), found, Some(gain)),
     };
     println!("{mark} {:<20} {text}", finding.what);
@@ -150,7 +148,7 @@ fn component(what: &'static str, subcommand: &str) -> Finding {
 
 fn emulator() -> Finding {
     let found = version(qemu::program(), &["--version"]);
-    Finding { what: "QEMU", state: or_missing(found, packages::hint(&[QEMU])) }
+    Finding { what: "QEMU", state: health::emulator::judge(found, packages::hint(&[QEMU])) }
 }
 
 fn gdb() -> Finding {
@@ -180,7 +178,7 @@ fn uefi_firmware() -> Finding {
 }
 
 fn limine() -> Finding {
-    let gain = "set LIMINE_DIR to a Limine binary release to boot by Limine itself".to_owned();
+    let gain = "to boot by Limine itself: cargo xtask setup --limine, or set LIMINE_DIR".to_owned();
     let state = match firmware::find_limine() {
         Ok(Some(program)) => State::Good(program.display().to_string()),
         Ok(None) => State::Optional { found: "none".to_owned(), gain },
@@ -189,26 +187,8 @@ fn limine() -> Finding {
     Finding { what: "Limine", state }
 }
 
-fn disk(folder: &Path) -> Finding {
-    let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30));
-    let state = match rustix::fs::statvfs(folder) {
-        Ok(system) => {
-            let free = system.f_bavail.saturating_mul(system.f_frsize);
-            if free >= DISK_NEEDED {
-                State::Good(format!("{} free", gib(free)))
-            } else {
-                State::Missing {
-                    found: format!("only {} free", gib(free)),
-                    fix: format!("make room: builds and tests take {}", gib(DISK_NEEDED)),
-                }
-            }
-        }
-        Err(error) => State::Optional {
-            found: format!("cannot tell: {error}"),
-            gain: format!("builds and tests take {}", gib(DISK_NEEDED)),
-        },
-    };
-    Finding { what: "disk space", state }
+fn editor(workspace: &Workspace) -> State {
+    health::editor::look(&workspace.root, toolchain::KERNEL_TARGET)
 }
 
 fn or_missing(found: Result<String>, fix: String) -> State {

@@ -1,7 +1,10 @@
 //! `cargo xtask image`: writes a milestone as a bootable disk image.
 
 use crate::{
-    boot::{config, image},
+    boot::{
+        config,
+        image::{self, Loader},
+    },
     build::{Builder, Profile},
     firmware, programs,
     toolchain::{Choice, Toolchain},
@@ -10,13 +13,27 @@ use crate::{
     workspace::Workspace,
 };
 use anyhow::Result;
-use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
 
 /// Writes a milestone as an image that boots by UEFI.
 ///
 /// The image is a CD, a hard disk and a USB stick at once: burn it, or copy it to
-/// a stick as it is.
+/// a stick as it is; the output says how. Devices are never written by this command.
+///
+/// With --limine, and a Limine release that has the files for it, the image boots by
+/// BIOS as well: as a CD, and with Limine's own tool beside the release also as a
+/// stick. `cargo xtask setup --limine` brings all of that.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask image m2 -o m2.iso               # by our own loader
+  cargo xtask image m2 -o m2.iso --limine      # by Limine, also on machines with BIOS
+  cargo xtask image m2 -o m2.iso -- run=hello  # with options for the kernel")]
 pub struct Args {
     /// The milestone: m0, m1, m2
     milestone: String,
@@ -53,11 +70,15 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         cmdline: &cmdline,
         modules: &programs::build_for(&milestone.package, &builder)?,
     };
-    let program = match limine {
-        Some(program) => program,
+    let program = match &limine {
+        Some(program) => program.clone(),
         None => builder.loader_uefi()?,
     };
-    image::write(guest.files(None)?, &program, &args.output)?;
+    let loader = match limine {
+        Some(_) => Loader::limine(&program),
+        None => Loader::ours(&program),
+    };
+    image::write(guest.files(None)?, &loader, &args.output)?;
     let size = fs::metadata(&args.output)?.len();
     println!(
         "{}: {} ({:.1} MiB, {})",
@@ -66,5 +87,25 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         size as f64 / f64::from(1 << 20),
         ui::seconds(start.elapsed())
     );
+    println!("boots by {}", loader.ways());
+    println!("{}", stick_instructions(&args.output));
     Ok(ExitCode::SUCCESS)
+}
+
+/// How to put the image on a USB stick, for people. We never do it ourselves.
+fn stick_instructions(image: &Path) -> String {
+    let image = image.display();
+    let (list, copy) = match cfg!(target_os = "macos") {
+        true => ("diskutil list external", format!("sudo dd if='{image}' of=/dev/rdiskN bs=4m")),
+        false => (
+            "lsblk --nodeps -o NAME,SIZE,TRAN,MODEL",
+            format!("sudo dd if='{image}' of=/dev/sdX bs=4M conv=fsync status=progress"),
+        ),
+    };
+    format!(
+        "\nTo write a USB stick, which erases all that is on it, find its name and copy:\n    \
+         {list}\n    {copy}\nOn Windows, use Rufus in its \"DD image\" mode. Switch Secure Boot \
+         off. The kernel speaks through the\nserial port COM1 (115200 baud, 8N1) and draws nothing \
+         on the screen yet."
+    )
 }

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod bless;
+pub mod completions;
 pub mod diff;
 pub mod doctor;
 pub mod gdb;
@@ -11,4 +12,5 @@ pub mod inspect;
 pub mod monitor;
 pub mod opened;
 pub mod run;
+pub mod setup;
 pub mod test;

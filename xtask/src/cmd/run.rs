@@ -6,7 +6,11 @@ use crate::{
     firmware, host,
     machine::{Cpu, Machine, Memory},
     process, programs,
-    qemu::{command::Attached, session::Limits},
+    qemu::{
+        command::Attached,
+        display::{self, Display},
+        session::Limits,
+    },
     setup,
     symbolise::Symbols,
     toolchain::{Choice, Toolchain},
@@ -25,8 +29,20 @@ use std::{
 /// Builds a milestone's kernel and boots it in QEMU.
 ///
 /// The exit status is 0 only if the kernel completed: it ran its checks, none
-/// failed, and it ended with this run's nonce.
+/// failed, and it ended with this run's nonce. Anything else is explained: what was
+/// seen, where in the source, what to read.
+///
+/// Whatever the options, the kernels use one CPU and draw nothing: --smp and
+/// --display give them hardware to find, and to leave alone.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask run m2                            # by firmware, as on a real machine
+  cargo xtask run m0 --boot fast                # in a quarter of a second
+  cargo xtask run m2 --boot fast -- run=list    # options for the kernel come last
+  cargo xtask run m1 --memory 3G --cpu qemu64   # another machine
+  cargo xtask run m2 --smp 4 --display=hidden   # more than the kernel uses
+  cargo xtask run m2 --no-exit                  # keep QEMU for its serial console")]
 pub struct Args {
     /// The milestone: m0, m1, m2
     milestone: String,
@@ -45,6 +61,14 @@ pub struct Args {
     /// QEMU's CPU model, such as qemu64 or max
     #[arg(long, default_value = "max")]
     cpu: Cpu,
+    /// How many CPUs the machine has; the kernels use the first
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u8).range(1..=64))]
+    smp: u8,
+    /// Give the machine a display; nothing is drawn on it yet
+    #[arg(long, value_enum, value_name = "HOW", default_value = "none",
+          num_args = 0..=1, require_equals = true, default_missing_value = "window")]
+    display: display::Choice,
     /// Stop after so many seconds [default: 30, by firmware 120, more on a busy machine]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: Option<u64>,
@@ -65,18 +89,19 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let milestone = workspace.milestone(&args.milestone)?;
     let (way, reason) = Way::choose(args.boot)?;
-    let said = format!("boot: {way}, {reason}");
-    if args.json {
-        eprintln!("{said}")
-    } else {
-        println!("{said}")
-    }
+    tell(args, &format!("boot: {way}, {reason}"));
+    tell_unused(args, way);
 
     setup::emulator(way.needs_firmware())?;
+    let display = Display::choose(args.display)?;
     let toolchain = Toolchain::prepare(choice, &workspace)?;
     let builder = Builder { workspace: &workspace, toolchain: &toolchain };
     let trial = match prepare(args, &milestone, &cmdline, way, builder) {
-        Ok(trial) => trial,
+        Ok(mut trial) => {
+            trial.launch.processors = args.smp;
+            trial.launch.display = display;
+            trial
+        }
         Err(error) => match error.downcast::<Refused>() {
             Ok(Refused { what }) => {
                 let outcome = Outcome::without_run(Verdict::BuildError { what });
@@ -104,6 +129,29 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
         kept.keep(own)?;
     }
     conclude(args.json, &milestone, way, &outcome, &trial.symbols(&workspace.root)?)
+}
+
+/// Says what the kernels do with hardware that was asked for, but that no milestone
+/// drives so far.
+fn tell_unused(args: &Args, way: Way) {
+    if args.smp > 1 {
+        let cpus = args.smp;
+        tell(args, &format!("cpus: {cpus}, of which the kernel uses one; the others stay halted"));
+    }
+    if args.display != display::Choice::None {
+        tell(
+            args,
+            match way {
+                Way::Fast => "display: nothing is drawn; without firmware there is no framebuffer",
+                Way::Uefi | Way::Limine => "display: there is a framebuffer; nothing is drawn yet",
+            },
+        );
+    }
+}
+
+/// Prints a line about the run; with --json, stdout is the verdict's.
+fn tell(args: &Args, line: &str) {
+    if args.json { eprintln!("{line}") } else { println!("{line}") }
 }
 
 /// Builds what is to be booted.

@@ -1,5 +1,6 @@
 //! The virtual machine as QEMU command line options.
 
+use super::display::Display;
 use crate::machine::Machine;
 use shared::{events, exit};
 use std::{
@@ -15,6 +16,9 @@ use std::{
 pub struct Launch {
     pub machine: Machine,
     pub medium: Medium,
+    /// How many CPUs it has.
+    pub processors: u8,
+    pub display: Display,
     /// Whether the kernel can end QEMU.
     pub exit_device: bool,
     /// Where QEMU shall log interrupts and resets.
@@ -35,6 +39,8 @@ pub enum Medium {
     Archive { loader: PathBuf, archive: PathBuf },
     /// UEFI firmware boots an image.
     Image { firmware: Firmware, image: PathBuf, attached: Attached },
+    /// QEMU's own BIOS boots an image.
+    Bios { image: PathBuf, attached: Attached },
 }
 
 /// UEFI firmware.
@@ -68,10 +74,12 @@ pub fn command(launch: &Launch, inherited: &Inherited) -> Command {
     let mut command = Command::new(super::program());
     // TCG behaves the same on every host, and needs no rights.
     command.args(["-machine", "q35,memory-backend=ram", "-accel", "tcg"]);
-    command.args(["-nodefaults", "-vga", "none", "-display", "none"]);
+    command.arg("-nodefaults");
+    launch.display.add_to(&mut command);
     // A reset, such as a triple fault causes, ends QEMU.
     command.arg("-no-reboot");
     command.arg("-cpu").arg(launch.machine.cpu.to_string());
+    command.arg("-smp").arg(launch.processors.to_string());
     command.arg("-m").arg(launch.machine.memory.to_string());
     // Without a reservation the guest may have far more memory than the host, as
     // long as it does not touch it.
@@ -110,6 +118,7 @@ pub fn command(launch: &Launch, inherited: &Inherited) -> Command {
             add_flash(&mut command, 1, &firmware.variables, false);
             add_image(&mut command, image, *attached);
         }
+        Medium::Bios { image, attached } => add_image(&mut command, image, *attached),
     }
     command
 }
@@ -154,6 +163,8 @@ mod tests {
         Launch {
             machine: Machine::default(),
             medium,
+            processors: 1,
+            display: Display::None,
             exit_device: true,
             interrupt_log: None,
             counts_instructions: false,

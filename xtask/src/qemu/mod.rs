@@ -1,6 +1,7 @@
 //! One run of QEMU, start to end.
 //!
 //! - [`command`]: the machine as QEMU options
+//! - [`display`]: whether it has a screen, and who sees it
 //! - [`session`]: the running process and its limits
 //! - [`channels`]: what it says
 //! - [`plain`]: serial output without control sequences
@@ -9,6 +10,7 @@
 
 pub mod channels;
 pub mod command;
+pub mod display;
 pub mod interrupt_log;
 pub mod monitor;
 pub mod plain;

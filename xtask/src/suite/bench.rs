@@ -13,6 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 /// Something that has to be there before a test can run.
@@ -71,6 +72,8 @@ pub struct Bench<'a> {
     files: BTreeMap<Need, Result<PathBuf, String>>,
     host_tests: Vec<Executable>,
     programs: Vec<Module>,
+    /// What was built, and how long it took.
+    pub prepared: Vec<(String, Duration)>,
 }
 
 impl<'a> Bench<'a> {
@@ -92,11 +95,13 @@ impl<'a> Bench<'a> {
             files: BTreeMap::new(),
             host_tests: Vec::new(),
             programs: Vec::new(),
+            prepared: Vec::new(),
         };
         if needs.contains(&Need::Emulator) || needs.contains(&Need::Firmware) {
             setup::emulator(needs.contains(&Need::Firmware))?;
         }
         for need in &needs {
+            let start = Instant::now();
             let outcome = match need {
                 Need::Emulator | Need::Firmware => continue,
                 _ => ui::step(format_args!("building {need}"), || bench.build(need)),
@@ -104,6 +109,7 @@ impl<'a> Bench<'a> {
             if crate::process::interrupted() {
                 return Err(anyhow!("interrupted"));
             }
+            bench.prepared.push((need.to_string(), start.elapsed()));
             bench.files.insert(need.clone(), outcome.map_err(|error| format!("{error:#}")));
         }
         Ok(bench)

@@ -10,8 +10,8 @@ use crate::{
     boot::way::Way,
     firmware,
     machine::Machine,
-    qemu::command::Attached,
-    trial::{Guest, Trial},
+    qemu::command::{Attached, Launch},
+    trial::{Guest, Outcome, Trial},
     ui,
     workspace::{Milestone, Workspace},
 };
@@ -89,6 +89,18 @@ pub fn run(
     attached: Attached,
     machine: Machine,
 ) -> Result<()> {
+    run_changed(bench, milestone, way, attached, machine, |_| {}).map(drop)
+}
+
+/// The same on a machine with more than [`Machine`] knows of; what it said.
+pub fn run_changed(
+    bench: &Bench,
+    milestone: &Milestone,
+    way: Way,
+    attached: Attached,
+    machine: Machine,
+    change: impl FnOnce(&mut Launch),
+) -> Result<Outcome> {
     let guest = Guest {
         title: &milestone.title(),
         kernel: bench.kernel(&milestone.package)?,
@@ -100,7 +112,8 @@ pub fn run(
         Way::Uefi => bench.file(&Need::LoaderUefi)?.to_owned(),
         Way::Limine => firmware::limine()?,
     };
-    let trial = Trial::new(way, &guest, &program, attached, machine)?;
+    let mut trial = Trial::new(way, &guest, &program, attached, machine)?;
+    change(&mut trial.launch);
     let outcome = trial.run(&limits(way.time_limit()), &mut sink())?;
     ensure!(outcome.verdict.is_complete(), "{}", explain(&trial, &outcome, bench)?);
     let line = format!("=== {} MILESTONE COMPLETE ===", milestone.name.to_uppercase());
@@ -108,5 +121,5 @@ pub fn run(
         outcome.serial.lines().any(|serial| serial.trim_end() == line),
         "the kernel completed without the line `{line}`"
     );
-    Ok(())
+    Ok(outcome)
 }

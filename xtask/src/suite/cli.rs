@@ -46,6 +46,12 @@ impl Xtask {
         self
     }
 
+    /// With more arguments.
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
     /// The call, not yet made.
     pub fn command(self) -> Command {
         self.command

@@ -8,6 +8,9 @@
 //! - [`budgets`]: instruction counts within their limits
 //! - [`case_files`], [`cases`], [`expect`], [`guest`]: in-guest tests and the files
 //!   that describe them
+//! - [`image_reader`]: images as programs see them that did not write them
+//! - [`setup`], [`hardware`]: Limine's release; more CPUs, a display
+//! - [`timings`]: where a run's time went
 //! - [`gdb`], [`monitor`], [`terminal`]: the machine opened, by scripts and by keys
 //! - [`comparisons`]: `diff` and `inspect`
 //! - [`transcripts`]: what the book quotes of boots is what they say
@@ -25,7 +28,9 @@ pub mod endings;
 pub mod expect;
 pub mod gdb;
 pub mod guest;
+pub mod hardware;
 pub mod host;
+pub mod image_reader;
 pub mod images;
 pub mod layering;
 pub mod loader_refusals;
@@ -35,8 +40,10 @@ pub mod plan;
 pub mod refusals;
 pub mod results;
 pub mod runner;
+pub mod setup;
 pub mod static_checks;
 pub mod terminal;
+pub mod timings;
 pub mod toolchains;
 pub mod transcripts;
 

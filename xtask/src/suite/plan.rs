@@ -2,8 +2,9 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, comparisons, endings, gdb, guest, host, images, loader_refusals,
-    miri, monitor, refusals, static_checks, toolchains, transcripts,
+    Test, boots, budgets, cli, comparisons, endings, gdb, guest, hardware, host, image_reader,
+    images, loader_refusals, miri, monitor, refusals, setup, static_checks, toolchains,
+    transcripts,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -18,11 +19,14 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     }
     tests.extend(static_checks::tests());
     tests.extend(images::tests(workspace));
+    tests.extend(image_reader::tests(workspace));
     tests.extend(boots::tests(workspace)?);
+    tests.extend(hardware::tests(workspace));
     tests.extend(budgets::tests(workspace)?);
     tests.extend(transcripts::tests(workspace));
     tests.extend(comparisons::tests(workspace));
     tests.extend(cli::tests());
+    tests.extend(setup::tests());
     tests.extend(endings::tests());
     tests.extend(gdb::tests(workspace));
     tests.extend(monitor::tests());

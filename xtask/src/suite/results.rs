@@ -56,13 +56,14 @@ impl std::fmt::Display for Summary {
 }
 
 impl Form {
-    /// The line of one test.
-    pub fn print(self, report: &Report) {
+    /// The line of one test, the `ended`th of `total` to end.
+    pub fn print(self, report: &Report, ended: usize, total: usize) {
+        let text = format!("{} {}", progress(ended, total), text_line(report));
         match self {
-            Self::Text => println!("{}", text_line(report)),
+            Self::Text => println!("{text}"),
             Self::Json => {
                 println!("{}", json_line(report));
-                eprintln!("{}", text_line(report));
+                eprintln!("{text}");
             }
         }
     }
@@ -82,6 +83,14 @@ impl Form {
         }
     }
 
+    /// Something for people, ahead of the last line.
+    pub fn print_more(self, text: &str) {
+        match self {
+            Self::Text => println!("\n{text}"),
+            Self::Json => eprintln!("\n{text}"),
+        }
+    }
+
     /// The line of all tests together.
     pub fn print_summary(self, summary: &Summary, elapsed: Duration) {
         match self {
@@ -92,6 +101,12 @@ impl Form {
             }
         }
     }
+}
+
+/// How far a run has come, always equally wide.
+fn progress(ended: usize, total: usize) -> String {
+    let width = total.to_string().len();
+    Paint::Dim.on_stdout(format_args!("[{ended:width$}/{total}]"))
 }
 
 fn text_line(report: &Report) -> String {
@@ -128,6 +143,12 @@ fn json_summary(summary: &Summary, elapsed: Duration) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_keeps_its_width() {
+        assert_eq!(progress(7, 412), "[  7/412]");
+        assert_eq!(progress(412, 412), "[412/412]");
+    }
 
     #[test]
     fn the_closing_line_mentions_skipped_tests_only_if_there_are_any() {

@@ -4,6 +4,7 @@ use super::{
     Passed, Test,
     bench::Bench,
     results::{Form, Report, Summary},
+    timings::Timings,
 };
 use crate::process;
 use std::{
@@ -16,8 +17,16 @@ use std::{
     time::Instant,
 };
 
-/// Runs all `tests`, `jobs` at a time, and prints a line for each.
-pub fn run(tests: &[Test], bench: &Bench, jobs: usize, form: Form) -> Summary {
+/// Runs all `tests`, `jobs` at a time, and prints a line for each as it ends, with
+/// how many have ended so far. Their times go into `timings`.
+pub fn run(
+    tests: &[Test],
+    bench: &Bench,
+    jobs: usize,
+    form: Form,
+    timings: &mut Timings,
+) -> Summary {
+    let start = Instant::now();
     let next = AtomicUsize::new(0);
     let reports = Mutex::new(Vec::with_capacity(tests.len()));
     thread::scope(|scope| {
@@ -30,7 +39,7 @@ pub fn run(tests: &[Test], bench: &Bench, jobs: usize, form: Form) -> Summary {
                     let report = run_one(test, bench);
                     let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
                     if !process::interrupted() {
-                        form.print(&report);
+                        form.print(&report, reports.len() + 1, tests.len());
                         reports.push(report);
                     }
                 }
@@ -38,6 +47,9 @@ pub fn run(tests: &[Test], bench: &Bench, jobs: usize, form: Form) -> Summary {
         }
     });
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    timings.testing = start.elapsed();
+    timings.tests =
+        reports.iter().map(|report| (report.test.name.clone(), report.elapsed)).collect();
     form.print_failures(&reports);
     summarise(&reports)
 }
