@@ -3,7 +3,7 @@
 use super::{
     super::{
         Comparison, Lines,
-        html::escape,
+        html::{escape, prose},
         maps::{Pair, Region},
         text::{both_print_physical, without_map},
     },
@@ -91,7 +91,7 @@ fn region(region: &Region) -> String {
     format!(
         "<div class=\"region {kind}\"><strong>{}</strong> {} \
          <span class=\"count\">{}</span><br><code class=\"address\">{:#018x}</code></div>",
-        escape(&region.name),
+        prose(&region.name),
         match region.rights.as_str() {
             "" => String::new(),
             rights => format!("<code class=\"rights\">{}</code>", escape(rights)),
