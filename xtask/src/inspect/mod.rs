@@ -1,6 +1,7 @@
 //! What is in a kernel file: its segments with their permissions, its sections, and
 //! its largest symbols.
 
+pub mod phases;
 pub mod text;
 
 use anyhow::{Context, Result};

@@ -206,17 +206,20 @@ fn options(left: &Milestone, right: &Milestone) -> Result<()> {
 }
 
 fn inspected(milestone: Milestone) -> Test {
-    let needs = vec![Need::Kernel(milestone.package.clone())];
+    let needs = vec![Need::Emulator, Need::LoaderPvh, Need::Kernel(milestone.package.clone())];
     Test::new(format!("inspect/{}", milestone.name), needs, move |bench: &Bench| {
         let kernel = inspect::read(bench.kernel(&milestone.package)?, 5)?;
         ensure!(kernel.keeps_w_xor_x(), "a segment is writable and executable");
         let permissions: Vec<&str> =
             kernel.segments.iter().map(|one| one.permissions.as_str()).collect();
         ensure!(permissions == ["r-x", "r--", "rw-"], "segments: {permissions:?}");
-        let called = Xtask::new(["inspect", &milestone.name, "--json"]).run()?;
+        let called = Xtask::new(["inspect", &milestone.name, "--json", "--phases"]).run()?;
         let value: serde_json::Value = serde_json::from_str(&called.stdout)
             .with_context(|| format!("--json is no JSON: {}", called.stderr))?;
         ensure!(value["w_xor_x"] == true && value["bytes"] == kernel.bytes(), "{value}");
+        let phases = value["phases"].as_array().context("no phases")?;
+        let counted = phases.iter().filter_map(|one| one["thousands"].as_u64()).sum::<u64>();
+        ensure!(phases.len() > 5 && counted > 1_000, "{counted} thousand: {phases:?}");
         let called = Xtask::new(["inspect", &milestone.name]).run()?;
         let largest = &kernel.symbols.first().context("no symbol has a size")?.name;
         for mention in [".text", "W^X holds", largest] {
