@@ -43,6 +43,7 @@ const CASES: &[&[Case]] = &[
     programs::CASES,
     fuzz::CASES,
     worst::WITH_NMIS,
+    worst::FATAL,
     hostile::IN_TURN,
 ];
 

@@ -91,6 +91,9 @@ pub const CASES: &[Case] = &[
 /// Cases that need a host which injects NMIs.
 pub const WITH_NMIS: &[Case] = &[("nmi-rain", nmi_rain)];
 
+/// Cases that end the kernel, so they have a boot of their own.
+pub const FATAL: &[Case] = &[("machine-check-in-entry", machine_check)];
+
 /// Where the program is still running, its own #DB ends it (QEMU 7.2 knows no
 /// delay by MOV SS).
 const KILLED: Expected = Expected::Fault(Vector::DEBUG, 0);
@@ -106,6 +109,8 @@ static FOREIGN_RSP: AtomicU64 = AtomicU64::new(0);
 static FRAMES: [AtomicU64; 2] = [AtomicU64::new(u64::MAX), AtomicU64::new(0)];
 /// Whether each hit shall raise an NMI's vector.
 static RAISE_NMI: AtomicBool = AtomicBool::new(false);
+/// Whether it shall raise a machine check's.
+static RAISE_MACHINE_CHECK: AtomicBool = AtomicBool::new(false);
 /// NMIs in ring 0, and those of them with a stack pointer that is not the kernel's.
 static NMIS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
@@ -147,6 +152,19 @@ fn note_hit(frame: &TrapFrame, foreign: u64) {
         // SAFETY: the gate leads to this policy, on a stack of its own.
         unsafe { asm!("int 2") };
     }
+    if RAISE_MACHINE_CHECK.load(Relaxed) {
+        // SAFETY: as above; the policy ends the kernel.
+        unsafe { asm!("int 18") };
+    }
+}
+
+/// A machine check at the first instruction of the entry, where the stack is the
+/// program's, is reported like any other: it has a stack of its own.
+fn machine_check() {
+    run(&HELLO, 0);
+    RAISE_MACHINE_CHECK.store(true, Relaxed);
+    set_breakpoints(LStar::read().as_u64());
+    run(&CALLS_BAD_STACK, 0);
 }
 
 /// Breakpoints on every byte of entry and exit, four at a time.
