@@ -117,9 +117,12 @@ impl Session<'_> {
             add(format_args!("except gdb.error as error:"));
             add(format_args!("    print('error:', error)"));
             add(format_args!("    gdb.execute('quit 1')"));
+            // Else the machine would run on. QEMU may end before it has answered.
+            add(format_args!("try:"));
+            add(format_args!("    gdb.execute('kill')"));
+            add(format_args!("except gdb.error:"));
+            add(format_args!("    pass"));
             add(format_args!("end"));
-            // Else the machine would run on.
-            add(format_args!("kill"));
         }
         text
     }

@@ -146,7 +146,8 @@ fn ctrl_c() -> Result<()> {
     terminal.wait_for("Program received signal SIGINT")?;
     terminal.wait_for(PROMPT)?;
     ensure!(emulators_in(folder.path())? > 0, "QEMU has ended");
-    terminal.type_in(b"backtrace\n")?;
+    // Wherever the console was just then, it is in there, however deep.
+    terminal.type_in(b"set pagination off\nset width 0\nbacktrace\n")?;
     terminal.wait_for("m2_usermode::console::serve")?;
     terminal.wait_for(PROMPT)?;
     terminal.type_in(b"quit\n")?;
