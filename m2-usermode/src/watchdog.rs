@@ -44,7 +44,8 @@ pub fn set_budget(ticks: u64) {
     BUDGET.store(ticks, Relaxed);
 }
 
-fn on_tick(frame: &mut TrapFrame) {
+/// What [`init`] has the timer's line do.
+pub fn on_tick(frame: &mut TrapFrame) {
     user_memory::close();
     pit::count();
     let ticks = thread::tick();

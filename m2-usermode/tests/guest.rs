@@ -18,6 +18,8 @@ mod hostile;
 mod kernel_side;
 #[path = "guest/programs.rs"]
 mod programs;
+#[path = "guest/thread_cpu.rs"]
+mod thread_cpu;
 #[path = "guest/threads.rs"]
 mod threads;
 #[path = "guest/worst.rs"]
@@ -39,11 +41,13 @@ shared::host_main!("cargo xtask test guest/m2-usermode");
 const CASES: &[&[Case]] = &[
     calls::CASES,
     threads::CASES,
+    thread_cpu::CASES,
     kernel_side::CASES,
     programs::CASES,
     fuzz::CASES,
     worst::WITH_NMIS,
     worst::FATAL,
+    worst::WATCHING_TIMER,
     hostile::IN_TURN,
 ];
 

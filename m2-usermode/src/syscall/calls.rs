@@ -5,7 +5,6 @@
 
 use super::entry::SyscallFrame;
 use super::errno::Error;
-use crate::address_space::SpaceError;
 use crate::process::{self, ExitStatus, ProcessError, WaitError};
 use crate::process_id::ProcessId;
 use crate::program;
@@ -148,10 +147,9 @@ pub(super) fn spawn(frame: &SyscallFrame) -> Answer {
         log::debug!("spawn(\"{name}\"): {error}");
         match error {
             ProcessError::TooMany => Error::TryAgain,
-            ProcessError::Space(SpaceError::NoTemplate)
-            | ProcessError::Space(_)
-            | ProcessError::Thread(_)
-            | ProcessError::Deadlock => Error::OutOfMemory,
+            ProcessError::Space(_) | ProcessError::Thread(_) | ProcessError::Deadlock => {
+                Error::OutOfMemory
+            }
         }
     })?;
     Ok(u64::from(child.get()))

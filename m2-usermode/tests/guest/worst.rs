@@ -13,6 +13,7 @@ use crate::programs;
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use m0_boot::fault::Fault;
+use m0_boot::irq::{self, Line};
 use m0_boot::trap_frame::TrapFrame;
 use m0_boot::traps::{self, Resolution};
 use m0_boot::vector::Vector;
@@ -22,6 +23,7 @@ use m1_memory::layout::{IMAGE, KERNEL_HALF};
 use m2_usermode::address_space::STACK;
 use m2_usermode::policy as m2_policy;
 use m2_usermode::program::HELLO;
+use m2_usermode::watchdog;
 use shared::cases::{Case, expect, expect_eq};
 use x86_64::PrivilegeLevel;
 use x86_64::registers::control::{Cr4, Cr4Flags};
@@ -59,6 +61,10 @@ programs! {
     /// would hide it.
     SMAP_OVERRIDE =
         "pushfq", "or dword ptr [rsp], 0x40000", "popfq", "mov rax, 0xffffffff80000000", "jmp rax";
+    /// The same while the timer interrupts it, for some 100 ms.
+    SMAP_OVERRIDE_BUSY =
+        "pushfq", "or dword ptr [rsp], 0x40000", "popfq", "mov ecx, 100000000",
+        "3: dec ecx", "jnz 3b";
     MOV_SS_GATE =
         "mov ecx, ss", "mov [rsp - 8], rcx", "mov ss, [rsp - 8]", "int3";
 }
@@ -87,6 +93,9 @@ pub const CASES: &[Case] = &[
         expect("smap-holds", closed, "a handler ran with RFLAGS.AC set");
     }),
 ];
+
+/// Cases with a timer handler of their own, which stays; so each has a boot.
+pub const WATCHING_TIMER: &[Case] = &[("alignment-check-and-timer", smap_in_timer)];
 
 /// Cases that need a host which injects NMIs.
 pub const WITH_NMIS: &[Case] = &[("nmi-rain", nmi_rain)];
@@ -156,6 +165,27 @@ fn note_hit(frame: &TrapFrame, foreign: u64) {
         // SAFETY: as above; the policy ends the kernel.
         unsafe { asm!("int 18") };
     }
+}
+
+/// The timer's handler closes the program's memory, too.
+fn smap_in_timer() {
+    static TICKS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+    fn on_tick(frame: &mut TrapFrame) {
+        let overridden = frame.ring() == PrivilegeLevel::Ring3
+            && RFlags::from_bits_retain(frame.rflags).contains(RFlags::ALIGNMENT_CHECK);
+        watchdog::on_tick(frame);
+        if overridden {
+            let open = rflags::read().contains(RFlags::ALIGNMENT_CHECK);
+            TICKS[usize::from(open)].fetch_add(1, Relaxed);
+        }
+    }
+    irq::enable(Line::TIMER, on_tick);
+    contain("alignment-check-and-timer", &SMAP_OVERRIDE_BUSY, Expected::Exit(0));
+    let [closed, open] = [0, 1].map(|index: usize| TICKS[index].load(Relaxed));
+    let smap = Cr4::read().contains(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION);
+    expect("interrupted", closed + open > 0, "no tick met the program");
+    let told = format_args!("{open} of {} ticks ran with RFLAGS.AC set", closed + open);
+    expect("smap-holds", !smap || open == 0, told);
 }
 
 /// A machine check at the first instruction of the entry, where the stack is the
