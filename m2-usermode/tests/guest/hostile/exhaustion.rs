@@ -37,6 +37,11 @@ programs! {
 
 programs! {
     exit 0;
+    /// Alone on the CPU for 600 ms, but always ready to give way.
+    YIELD_FOR_LONG =
+        "mov eax, 4", "syscall", "lea rbx, [rax + 600000000]",
+        "3: mov eax, 2", "syscall", "mov edi, 1", "test rax, rax", "jne 2f",
+        "mov eax, 4", "syscall", "cmp rax, rbx", "jb 3b";
     /// In ever smaller pieces until there is not a page; the last one granted can
     /// be written to.
     GROW_TO_THE_END =
@@ -138,6 +143,12 @@ pub const CASES: &[Case] = &[
     ("endless-growing", || out_of_time("endless-growing", &ENDLESS_GROWING)),
     ("endless-write", || out_of_time("endless-write", &ENDLESS_WRITE)),
     ("endless-writes-to-sink", || out_of_time("endless-writes-to-sink", &ENDLESS_WRITES_TO_SINK)),
+    ("yield-for-long", || {
+        // A third of what it takes.
+        watchdog::set_budget(20);
+        contain("yield-for-long", &YIELD_FOR_LONG, Expected::Exit(0));
+        watchdog::set_budget(watchdog::DEFAULT_TICKS);
+    }),
     ("execute-own-heap", || {
         let expected = Expected::PageFault { code: code::DENIED_FETCH, address: HEAP };
         contain("execute-own-heap", &EXECUTE_HEAP, expected);
