@@ -7,6 +7,7 @@ use super::{
     Test,
     bench::{Bench, Need},
     guest::{explained_by, limits},
+    refusals::{KERNEL, TIME_LIMIT, elf},
 };
 use crate::{
     boot::{self, BootFile, archive},
@@ -15,29 +16,7 @@ use crate::{
     verdict::Verdict,
 };
 use anyhow::{Context, Result, bail, ensure};
-use std::{fs, io::sink, time::Duration};
-
-/// The kernel that is spoiled.
-const KERNEL: &str = "m0-boot";
-const TIME_LIMIT: Duration = Duration::from_secs(30);
-
-/// Offsets and sizes in ELF-64 headers (System V ABI, "ELF Header" and "Program
-/// Header").
-mod elf {
-    pub const DATA: usize = 5;
-    pub const TYPE: usize = 16;
-    pub const PHOFF: usize = 32;
-    pub const SHOFF: usize = 40;
-    pub const PHNUM: usize = 56;
-    pub const SHNUM: usize = 60;
-    pub const HEADER: usize = 64;
-    pub const PROGRAM_HEADER: usize = 56;
-    pub const P_OFFSET: usize = 8;
-    pub const P_VADDR: usize = 16;
-    pub const P_FILESZ: usize = 32;
-    pub const P_MEMSZ: usize = 40;
-    pub const PT_LOAD: u32 = 1;
-}
+use std::{fs, io::sink};
 
 /// The first two words of the base revision tag (Limine protocol, "Base protocol
 /// revisions"); the third is the revision.

@@ -18,19 +18,28 @@ use object::{Object, ObjectSegment};
 use std::{io::sink, time::Duration};
 
 /// The kernel that is spoiled.
-const KERNEL: &str = "m0-boot";
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const KERNEL: &str = "m0-boot";
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Offsets in an ELF-64 file header (System V ABI, "ELF Header").
-mod elf {
+/// Offsets and sizes in ELF-64 headers (System V ABI, "ELF Header" and "Program
+/// Header"). Program headers follow the file header in our kernels.
+pub(super) mod elf {
     pub const CLASS: usize = 4;
+    pub const DATA: usize = 5;
+    pub const TYPE: usize = 16;
     pub const MACHINE: usize = 18;
     pub const ENTRY: usize = 24;
-    /// Size of the file header; program headers follow it in our kernels.
+    pub const PHOFF: usize = 32;
+    pub const SHOFF: usize = 40;
+    pub const PHNUM: usize = 56;
+    pub const SHNUM: usize = 60;
     pub const HEADER: usize = 64;
     pub const PROGRAM_HEADER: usize = 56;
-    /// Offset of the virtual address in a program header.
-    pub const VADDR: usize = 16;
+    pub const P_OFFSET: usize = 8;
+    pub const P_VADDR: usize = 16;
+    pub const P_FILESZ: usize = 32;
+    pub const P_MEMSZ: usize = 40;
+    pub const PT_LOAD: u32 = 1;
 }
 
 /// A way to spoil the boot files, and a word of the reason the loader must give.
@@ -51,11 +60,11 @@ const SPOILERS: [(&str, &str, Spoiler); 15] = [
         patch(files, elf::ENTRY, &0xffff_ffff_f000_0000_u64.to_le_bytes())
     }),
     ("overlapping-segments", "overlap", |files| {
-        let first = kernel(files)?[elf::HEADER + elf::VADDR..][..8].to_vec();
-        patch(files, elf::HEADER + elf::PROGRAM_HEADER + elf::VADDR, &first)
+        let first = kernel(files)?[elf::HEADER + elf::P_VADDR..][..8].to_vec();
+        patch(files, elf::HEADER + elf::PROGRAM_HEADER + elf::P_VADDR, &first)
     }),
     ("below-the-higher-half", "higher half", |files| {
-        patch(files, elf::HEADER + elf::VADDR, &0x10_0000_u64.to_le_bytes())
+        patch(files, elf::HEADER + elf::P_VADDR, &0x10_0000_u64.to_le_bytes())
     }),
     ("duplicate-request", "request", |files| duplicate_request(files)),
     ("missing-kernel", "boot/kernel", |files| {
