@@ -92,7 +92,7 @@ impl<T: Display> Display for Event<'_, T> {
 }
 
 /// Passes text on with line ends escaped.
-struct OneLine<'f, W>(&'f mut W);
+pub(crate) struct OneLine<'f, W>(pub(crate) &'f mut W);
 
 impl<W: Write> Write for OneLine<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -199,8 +199,8 @@ pub fn check<E: Display>(name: &str, outcome: Result<(), E>) -> bool {
     outcome.is_ok()
 }
 
-/// The debug console as a text sink.
-struct Console;
+/// The debug console as a text sink; on the host it swallows everything.
+pub struct Console;
 
 impl Write for Console {
     #[cfg(any(target_os = "none", target_os = "uefi"))]

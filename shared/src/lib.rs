@@ -5,6 +5,7 @@
 //! - [`exit`]: how a kernel ends the virtual machine, and with which code
 //! - [`cmdline`]: the `key=value` command line the loader hands over
 //! - [`cases`]: test kernels that run one case of many
+//! - [`grading`]: how the checks of an exercise report
 //!
 //! Kernels, the loader and `xtask` all depend on it, so both ends of each
 //! channel are defined once.
@@ -15,6 +16,7 @@ pub mod cases;
 pub mod cmdline;
 pub mod events;
 pub mod exit;
+pub mod grading;
 
 /// Defines the `main` of a bare-metal binary when it is compiled for the host,
 /// where it can only say how to run the real thing.

@@ -16,15 +16,18 @@
 //! - [`measure`]: the bench's figures and their budgets
 //! - [`transcript`], [`compare`], [`inspect`]: what milestones say, how they differ,
 //!   what is in their kernels
+//! - [`exercises`]: the learner's work, graded; [`chapters`]: the book's
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
 
 mod boot;
 mod build;
+mod chapters;
 mod cmd;
 mod compare;
 mod console;
 mod debugger;
+mod exercises;
 mod firmware;
 mod health;
 mod host;
@@ -78,6 +81,8 @@ enum Command {
     Bless(cmd::bless::Args),
     Diff(cmd::diff::Args),
     Inspect(cmd::inspect::Args),
+    Check(cmd::check::Args),
+    Exercises(cmd::exercises::Args),
 }
 
 fn main() -> ExitCode {
@@ -97,6 +102,8 @@ fn main() -> ExitCode {
         Command::Diff(args) => cmd::diff::main(&args, cli.toolchain),
         Command::Inspect(args) => cmd::inspect::main(&args, cli.toolchain),
         Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),
+        Command::Check(args) => cmd::check::main(&args, cli.toolchain),
+        Command::Exercises(args) => cmd::exercises::main(&args, cli.toolchain),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });
     match outcome {

@@ -211,7 +211,7 @@ pub fn temporary_folder() -> Result<TempDir> {
 
 /// 64 bits that no kernel can know beforehand, in hexadecimal. `RandomState` is
 /// seeded by the operating system.
-fn fresh_nonce() -> String {
+pub fn fresh_nonce() -> String {
     format!("{:016x}", RandomState::new().hash_one(std::time::SystemTime::now()))
 }
 

@@ -1,6 +1,7 @@
 //! The workspace as cargo sees it: where it lies, its packages, and which of
 //! them are milestones.
 
+use crate::exercises;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Metadata, MetadataCommand, semver::Version};
 use std::path::PathBuf;
@@ -58,12 +59,13 @@ impl Workspace {
         }
     }
 
-    /// The names of all members.
+    /// The names of all members but the exercises.
     pub fn packages(&self) -> Vec<&str> {
-        let mut names: Vec<_> = self
-            .metadata
-            .workspace_packages()
+        let exercises = self.root.join(exercises::FOLDER);
+        let members = self.metadata.workspace_packages();
+        let mut names: Vec<_> = members
             .iter()
+            .filter(|package| !package.manifest_path.starts_with(&exercises))
             .map(|package| package.name.as_str())
             .collect();
         names.sort_unstable();

@@ -3,9 +3,11 @@
 
 pub mod bench;
 pub mod bless;
+pub mod check;
 pub mod completions;
 pub mod diff;
 pub mod doctor;
+pub mod exercises;
 pub mod gdb;
 pub mod image;
 pub mod inspect;

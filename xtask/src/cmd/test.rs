@@ -45,6 +45,13 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    /// Those tests alone, otherwise as by default.
+    pub fn only(filter: String, jobs: Option<u16>) -> Self {
+        Self { filter, list: false, timings: false, long: false, jobs, json: false }
+    }
+}
+
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let tests = plan::tests(&workspace, choice, &args.filter, args.long)?;

@@ -13,6 +13,7 @@
 //! - [`timings`]: where a run's time went
 //! - [`gdb`], [`monitor`], [`terminal`]: the machine opened, by scripts and by keys
 //! - [`comparisons`]: `diff` and `inspect`
+//! - [`exercises`]: every variant of every exercise is graded as it must be
 //! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
@@ -25,6 +26,7 @@ pub mod cases;
 pub mod cli;
 pub mod comparisons;
 pub mod endings;
+pub mod exercises;
 pub mod expect;
 pub mod gdb;
 pub mod guest;

@@ -2,9 +2,9 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, comparisons, endings, gdb, guest, hardware, host, image_reader,
-    images, loader_refusals, miri, monitor, refusals, setup, static_checks, toolchains,
-    transcripts,
+    Test, boots, budgets, cli, comparisons, endings, exercises, gdb, guest, hardware, host,
+    image_reader, images, loader_refusals, miri, monitor, refusals, setup, static_checks,
+    toolchains, transcripts,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -25,6 +25,7 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(budgets::tests(workspace)?);
     tests.extend(transcripts::tests(workspace));
     tests.extend(comparisons::tests(workspace));
+    tests.extend(exercises::tests(workspace)?);
     tests.extend(cli::tests());
     tests.extend(setup::tests());
     tests.extend(endings::tests());

@@ -119,7 +119,7 @@ impl<'a> Report<'a> {
             format!("check first: {}", entry.check_first),
             format!(
                 "read: \"{}\" ({}) in the book; {}",
-                Catalogue::get().chapter(&entry.chapter),
+                crate::chapters::title(&entry.chapter),
                 entry.chapter,
                 entry.manual
             ),

@@ -18,7 +18,7 @@ mod tests;
 use condition::Condition;
 use evidence::Evidence;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::sync::LazyLock;
 
 /// The file's text.
 const TEXT: &str = include_str!("../../../catalogue.toml");
@@ -32,9 +32,6 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
-    /// The book's chapters that entries may send to: file name without ending, and
-    /// title.
-    chapters: BTreeMap<String, String>,
     /// In the order of the file.
     #[serde(rename = "entry")]
     entries: Vec<Entry>,
@@ -82,11 +79,6 @@ impl Catalogue {
     /// The entry called `id`.
     pub fn entry(&self, id: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.id == id)
-    }
-
-    /// The title of a chapter.
-    pub fn chapter<'a>(&'a self, name: &'a str) -> &'a str {
-        self.chapters.get(name).map_or(name, String::as_str)
     }
 
     /// The names of all entries.

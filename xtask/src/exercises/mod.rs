@@ -1,0 +1,132 @@
+//! Exercises: found, staged, built, run and judged.
+//!
+//! - [`schema`]: `exercise.toml`
+//! - [`stage`]: a copy of the course in which a learner's file is compiled
+//! - [`sources`]: rules for that file; [`compile`]: cargo's part
+//! - [`on_host`], [`in_guest`]: the checks run
+//! - [`reports`]: what they say on the wire; [`outcome`]: what came of them
+//! - [`grader`]: all of this for one exercise
+//! - [`feedback`], [`picture`]: the same for people
+//! - [`verify`]: the exercises themselves put to the test
+
+pub mod compile;
+pub mod feedback;
+pub mod grader;
+pub mod in_guest;
+pub mod on_host;
+pub mod outcome;
+pub mod picture;
+pub mod reports;
+pub mod schema;
+pub mod sources;
+pub mod stage;
+pub mod verify;
+
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail, ensure};
+use schema::Description;
+use std::path::{Path, PathBuf};
+
+/// The folder of all exercises, from the workspace's root.
+pub const FOLDER: &str = "exercises";
+/// The file a learner edits, from the exercise's folder.
+pub const LEARNER_FILE: &str = "src/lib.rs";
+/// The reference, from the exercise's folder.
+pub const SOLUTION_FILE: &str = "solution/lib.rs";
+
+/// A hint is to be read at a glance.
+pub const HINT_WORDS_MAX: usize = 90;
+
+/// One exercise.
+#[derive(Clone, Debug)]
+pub struct Exercise {
+    pub description: Description,
+    /// Its folder in the workspace.
+    pub folder: PathBuf,
+}
+
+impl Exercise {
+    /// Its name.
+    pub fn id(&self) -> &str {
+        &self.description.id
+    }
+
+    /// The file a learner edits.
+    pub fn learner_file(&self) -> PathBuf {
+        self.folder.join(LEARNER_FILE)
+    }
+
+    /// The reference solution.
+    pub fn solution_file(&self) -> PathBuf {
+        self.folder.join(SOLUTION_FILE)
+    }
+
+    /// The learner's file from the workspace's root, as people and compilers name it.
+    pub fn shown_file(&self) -> String {
+        format!("{FOLDER}/{}/{LEARNER_FILE}", self.id())
+    }
+}
+
+/// All exercises, in the order of the course.
+///
+/// # Errors
+/// If a description cannot be read or two have the same number.
+pub fn all(workspace: &Workspace) -> Result<Vec<Exercise>> {
+    in_folder(&workspace.root.join(FOLDER))
+}
+
+fn in_folder(folder: &Path) -> Result<Vec<Exercise>> {
+    let mut found = Vec::new();
+    let entries = folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let folder = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
+        if folder.join("exercise.toml").is_file() {
+            found.push(Exercise { description: Description::read(&folder)?, folder });
+        }
+    }
+    found.sort_by_key(|exercise| exercise.description.number);
+    for pair in found.windows(2) {
+        ensure!(
+            pair[0].description.number != pair[1].description.number,
+            "{} and {} both have number {}; each needs its own",
+            pair[0].id(),
+            pair[1].id(),
+            pair[0].description.number
+        );
+    }
+    for exercise in &found {
+        for parent in &exercise.description.parent {
+            let before = found.iter().find(|other| other.id() == parent);
+            let before = before
+                .with_context(|| format!("{}: parent `{parent}` is no exercise", exercise.id()))?;
+            ensure!(
+                before.description.number < exercise.description.number,
+                "{}: parent `{parent}` comes later in the course",
+                exercise.id()
+            );
+        }
+    }
+    Ok(found)
+}
+
+/// The exercise that people call `name`: its id, its number, or a part of its id that no
+/// other has.
+///
+/// # Errors
+/// If there is none, or more than one.
+pub fn find(exercises: &[Exercise], name: &str) -> Result<Exercise> {
+    let exact =
+        exercises.iter().find(|one| one.id() == name || one.description.number.to_string() == name);
+    if let Some(found) = exact {
+        return Ok(found.clone());
+    }
+    let near: Vec<&Exercise> = exercises.iter().filter(|one| one.id().contains(name)).collect();
+    match near.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => bail!("there is no exercise `{name}`; `cargo xtask list` names them all"),
+        several => {
+            let names: Vec<&str> = several.iter().map(|one| one.id()).collect();
+            bail!("`{name}` could be {}; say which", names.join(" or "))
+        }
+    }
+}
