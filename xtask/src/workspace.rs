@@ -59,13 +59,25 @@ impl Workspace {
         }
     }
 
-    /// The names of all members but the exercises.
+    /// The names of all members but the exercises, sorted.
     pub fn packages(&self) -> Vec<&str> {
+        self.names(|exercise| !exercise)
+    }
+
+    /// The names of the exercises' packages, sorted.
+    pub fn exercises(&self) -> Vec<&str> {
+        self.names(|exercise| exercise)
+    }
+
+    fn names(&self, wanted: impl Fn(bool) -> bool) -> Vec<&str> {
         let exercises = self.root.join(exercises::FOLDER);
         let members = self.metadata.workspace_packages();
         let mut names: Vec<_> = members
             .iter()
-            .filter(|package| !package.manifest_path.starts_with(&exercises))
+            .filter(|package| {
+                let below = package.manifest_path.starts_with(&exercises);
+                wanted(below && package.name.as_str() != exercises::HARNESS)
+            })
             .map(|package| package.name.as_str())
             .collect();
         names.sort_unstable();

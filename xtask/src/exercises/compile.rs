@@ -20,6 +20,11 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// How much address space a compiler may take.
 const MEMORY_MAX: u64 = 8 << 30;
 
+/// What cargo calls the program of the checks of one kind.
+pub fn program(exercise: &Exercise, kind: Kind) -> String {
+    format!("{}-{kind}", exercise.id())
+}
+
 /// Builds the program of the checks of one kind.
 pub fn build(
     exercise: &Exercise,
@@ -28,7 +33,7 @@ pub fn build(
     toolchain: &Toolchain,
     workspace: &crate::workspace::Workspace,
 ) -> Result<Result<PathBuf, NotBuilt>> {
-    let program = format!("{}-{kind}", exercise.id());
+    let program = program(exercise, kind);
     let mut command = toolchain.cargo(workspace);
     command.current_dir(&stage.root);
     command.args(["rustc", "--offline", "--profile", PROFILE, "--package", exercise.id()]);
@@ -84,7 +89,7 @@ fn read(
     }
     if errors == 0 && messages.is_empty() && elsewhere.is_empty() {
         // Killed for want of memory, or cargo itself cannot work.
-        let last = finished.stderr.lines().filter(|line| line.starts_with("error")).next_back();
+        let last = finished.stderr.lines().rfind(|line| line.starts_with("error"));
         let last = last.unwrap_or("cargo failed without a message");
         bail!("cannot build {}: {last}", exercise.id());
     }

@@ -1,18 +1,19 @@
 //! Exercises: found, staged, built, run and judged.
 //!
-//! - [`schema`]: `exercise.toml`
+//! - [`schema`]: what `exercise.toml` says
 //! - [`stage`]: a copy of the course in which a learner's file is compiled
 //! - [`sources`]: rules for that file; [`compile`]: cargo's part
 //! - [`on_host`], [`in_guest`]: the checks run
 //! - [`reports`]: what they say on the wire; [`outcome`]: what came of them
 //! - [`grader`]: all of this for one exercise
 //! - [`feedback`], [`picture`]: the same for people
-//! - [`verify`]: the exercises themselves put to the test
+//! - [`verify`], [`lint`]: the exercises themselves put to the test
 
 pub mod compile;
 pub mod feedback;
 pub mod grader;
 pub mod in_guest;
+pub mod lint;
 pub mod on_host;
 pub mod outcome;
 pub mod picture;
@@ -29,6 +30,8 @@ use std::path::{Path, PathBuf};
 
 /// The folder of all exercises, from the workspace's root.
 pub const FOLDER: &str = "exercises";
+/// The package that every exercise's checks use.
+pub const HARNESS: &str = "harness";
 /// The file a learner edits, from the exercise's folder.
 pub const LEARNER_FILE: &str = "src/lib.rs";
 /// The reference, from the exercise's folder.

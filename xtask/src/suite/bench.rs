@@ -171,6 +171,9 @@ impl<'a> Bench<'a> {
 fn host_tests(workspace: &Workspace) -> Result<Vec<Executable>> {
     let mut command = Toolchain::installed(workspace).cargo(workspace);
     command.args(["test", "--workspace", "--no-run", "--target-dir"]).arg(&workspace.target);
+    for exercise in workspace.exercises() {
+        command.args(["--exclude", exercise]);
+    }
     let mut tests = build::executables(command, "the host tests")?;
     // On the host a test kernel only says how to run it.
     tests.retain(|test| test.is_test && test.target != "guest");

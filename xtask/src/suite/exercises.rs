@@ -9,6 +9,7 @@ use crate::{
     exercises::{
         self, Exercise,
         grader::Grader,
+        lint,
         schema::Kind,
         stage::Stage,
         verify::{self, Variant},
@@ -27,7 +28,15 @@ pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
         let exercise = Arc::new(exercise);
         let id = exercise.id();
         let files = Arc::clone(&exercise);
-        tests.push(Test::new(format!("{GROUP}{id}/files"), [], move |_| verify::files(&files)));
+        tests.push(Test::new(format!("{GROUP}{id}/files"), [], move |bench| {
+            verify::files(&files)?;
+            lint::formatting(&files, bench.workspace)
+        }));
+        let linted = Arc::clone(&exercise);
+        tests.push(Test::new(format!("{GROUP}{id}/clippy"), [], move |bench| {
+            let stage = Stage::claim(bench.toolchain, &bench.workspace.root)?;
+            lint::clippy(&linted, bench.workspace, bench.toolchain, &stage)
+        }));
         for variant in Variant::all(&exercise).with_context(|| id.to_owned())? {
             let name = format!("{GROUP}{id}/{}", variant.name());
             let exercise = Arc::clone(&exercise);

@@ -14,6 +14,9 @@ pub fn tests(workspace: &Workspace) -> Vec<Test> {
         let mut command = Toolchain::installed(bench.workspace).cargo(bench.workspace);
         command.args(["test", "--workspace", "--doc", "--target-dir"]);
         command.arg(&bench.workspace.target);
+        for exercise in bench.workspace.exercises() {
+            command.args(["--exclude", exercise]);
+        }
         expect_success(command, "an example in the documentation fails")
     })];
     tests.extend(workspace.packages().into_iter().map(|package| {

@@ -2,7 +2,7 @@
 
 use super::{Passed, Test, bench::Bench, layering};
 use crate::{
-    measure, packages, process, programs,
+    exercises, measure, packages, process, programs,
     toolchain::{KERNEL_TARGET, Road, STAGED_CLIPPY, Toolchain, UEFI_TARGET},
     workspace::Workspace,
 };
@@ -17,6 +17,10 @@ pub fn tests() -> Vec<Test> {
         Test::new("clippy/host", [], |bench| {
             let mut command = Toolchain::installed(bench.workspace).clippy(bench.workspace);
             command.args(["--workspace", "--all-targets"]);
+            // Theirs are lints of their own, with the solutions in place.
+            for exercise in bench.workspace.exercises() {
+                command.args(["--exclude", exercise]);
+            }
             command.arg("--target-dir").arg(&bench.workspace.target);
             lint(command)
         }),
@@ -27,6 +31,9 @@ pub fn tests() -> Vec<Test> {
             packages.extend(["shared".to_owned(), programs::PACKAGE.to_owned()]);
             targets.extend(["--test", "guest"]);
             lint_bare(bench, KERNEL_TARGET, &packages, &targets)
+        }),
+        Test::skippable("clippy/harness", [], |bench| {
+            lint_bare(bench, KERNEL_TARGET, &[exercises::HARNESS.to_owned()], &["--lib"])
         }),
         Test::skippable("clippy/bench", [], |bench| {
             let targets = ["--lib", "--bins", "--features", "peers"];
