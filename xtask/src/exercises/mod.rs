@@ -1,7 +1,8 @@
 //! Exercises: found, staged, built, run and judged.
 //!
 //! - [`schema`]: what `exercise.toml` says
-//! - [`stage`]: a copy of the course in which a learner's file is compiled
+//! - [`pristine`]: the course as it was handed out
+//! - [`stage`]: a copy of it in which a learner's file is compiled
 //! - [`sources`]: rules for that file; [`compile`]: cargo's part
 //! - [`on_host`], [`in_guest`]: the checks run
 //! - [`reports`]: what they say on the wire; [`outcome`]: what came of them
@@ -17,6 +18,7 @@ pub mod lint;
 pub mod on_host;
 pub mod outcome;
 pub mod picture;
+pub mod pristine;
 pub mod reports;
 pub mod schema;
 pub mod sources;
