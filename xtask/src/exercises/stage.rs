@@ -68,12 +68,19 @@ impl Stage {
         for package in PACKAGES {
             list(source, Path::new(package), &mut files)?;
         }
-        list(source, Path::new(FOLDER), &mut files)?;
+        let exercises = super::folder_at(source);
+        let mut below = BTreeSet::new();
+        list(&exercises, Path::new(""), &mut below)?;
+        files.extend(below.iter().map(|file| Path::new(FOLDER).join(file)));
         for file in &files {
-            let learners = file.ends_with(LEARNER_FILE) && is_exercise(source, file);
+            let path = match file.strip_prefix(FOLDER) {
+                Ok(below) => exercises.join(below),
+                Err(_) => source.join(file),
+            };
+            let learners = file.ends_with(LEARNER_FILE) && is_exercise(&path);
             let bytes = match learners {
                 true => EMPTY.as_bytes().to_vec(),
-                false => fs::read(source.join(file)).with_context(|| file.display().to_string())?,
+                false => fs::read(&path).with_context(|| file.display().to_string())?,
             };
             self.write(file, &bytes)?;
         }
@@ -121,9 +128,9 @@ impl Stage {
 }
 
 /// Whether a file belongs to an exercise, as the harness does not.
-fn is_exercise(source: &Path, file: &Path) -> bool {
+fn is_exercise(file: &Path) -> bool {
     let folder = file.parent().and_then(Path::parent);
-    folder.is_some_and(|folder| source.join(folder).join("exercise.toml").is_file())
+    folder.is_some_and(|folder| folder.join("exercise.toml").is_file())
 }
 
 /// All files below `folder` that a stage needs, by their paths from `root`.
@@ -133,8 +140,9 @@ fn list(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()>
     for entry in path.read_dir().with_context(|| format!("cannot read {}", path.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", path.display()))?;
         let name = entry.file_name();
-        let hidden = name.as_encoded_bytes().starts_with(b".");
-        if hidden || LEFT_OUT.iter().any(|left_out| name == OsStr::new(left_out)) {
+        let shown = name.to_string_lossy();
+        let aside = shown.starts_with('.') || shown.contains(".backup-");
+        if aside || LEFT_OUT.iter().any(|left_out| name == OsStr::new(left_out)) {
             continue;
         }
         let below = folder.join(&name);
