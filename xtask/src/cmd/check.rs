@@ -32,6 +32,10 @@ pub struct Args {
     /// Repeat the inputs of the run that printed this seed
     #[arg(long)]
     seed: Option<u64>,
+    /// Take the checks, the harness and the kernels as they are here, not as they were
+    /// handed out
+    #[arg(long)]
+    as_is: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -43,7 +47,8 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     // Whatever is wrong with it is better said before the work than after.
     Progress::read(&exercises::folder(&workspace))?;
     let learner = desk::read_learner(&exercise)?;
-    let desk = Desk::prepare(workspace, choice, std::slice::from_ref(&exercise))?;
+    let exercises = std::slice::from_ref(&exercise);
+    let mut desk = Desk::prepare(workspace, choice, exercises, args.as_is)?;
     let graded = desk.grade(&exercise, &learner, args.seed.unwrap_or_else(fresh_seed))?;
     if args.json {
         ui::result(&format!("{}\n", serde_json::to_string_pretty(&graded)?))?;

@@ -1,7 +1,8 @@
 //! `cargo xtask reset`: back to the starter.
 
 use crate::{
-    exercises::{self, pristine, restore},
+    exercises::{self, desk, restore},
+    toolchain::Toolchain,
     ui,
     workspace::Workspace,
 };
@@ -25,7 +26,8 @@ pub struct Args {
 pub fn main(args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let exercise = exercises::find(&exercises::all(&workspace)?, &args.exercise)?;
-    let restored = restore::restore(&exercise, &pristine::starter(&workspace, &exercise)?)?;
+    let starter = desk::starter(&exercise, &workspace, &Toolchain::installed(&workspace))?;
+    let restored = restore::restore(&exercise, &starter)?;
     ui::result(&format!("{}\n", restore::told(&exercise, &restored)))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -45,7 +45,8 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
             record.solution_shown |= !record.is_done(&exercise);
         })?;
     } else if !record.is_full(&learner) {
-        let desk = Desk::prepare(workspace, choice, std::slice::from_ref(&exercise))?;
+        let exercises = std::slice::from_ref(&exercise);
+        let mut desk = Desk::prepare(workspace, choice, exercises, false)?;
         let graded = desk.grade(&exercise, &learner, fresh_seed())?;
         if !graded.is_full() {
             let (id, points, most) = (exercise.id(), graded.points, graded.points_max);

@@ -1,9 +1,10 @@
 //! Exercises: found, staged, built, run and judged.
 //!
 //! - [`schema`]: what `exercise.toml` says
-//! - [`stage`]: a copy of the course in which a learner's file is compiled
+//! - [`pristine`]: the course as it was handed out
+//! - [`stage`]: a copy of it in which a learner's file is compiled
 //! - [`sources`]: rules for that file; [`compile`]: cargo's part
-//! - [`on_host`], [`in_guest`]: the checks run
+//! - [`on_host`] ([`confine`]d), [`in_guest`]: the checks run
 //! - [`reports`]: what they say on the wire; [`outcome`]: what came of them
 //! - [`grader`]: all of this for one exercise
 //! - [`feedback`], [`picture`]: the same for people
@@ -13,6 +14,7 @@
 //! - [`hints`]; [`pristine`], [`restore`]: starters, and the way back to them
 
 pub mod compile;
+pub mod confine;
 mod date;
 pub mod desk;
 pub mod feedback;
@@ -89,9 +91,11 @@ pub fn folder(workspace: &Workspace) -> PathBuf {
     folder_at(&workspace.root)
 }
 
-/// The folder of all exercises of the course that lies in `root`.
+/// The folder of all exercises of the course in `root`. The variable stands for that of
+/// the workspace, not of a course as it was handed out.
 fn folder_at(root: &Path) -> PathBuf {
-    std::env::var_os(FOLDER_VARIABLE).map_or_else(|| root.join(FOLDER), PathBuf::from)
+    let other = std::env::var_os(FOLDER_VARIABLE).filter(|_| root.join("xtask").is_dir());
+    other.map_or_else(|| root.join(FOLDER), PathBuf::from)
 }
 
 /// All exercises, in the order of the course.

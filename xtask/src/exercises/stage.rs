@@ -64,19 +64,9 @@ impl Stage {
 
     /// Makes all else as it is in `source`.
     fn fill(&self, source: &Path) -> Result<()> {
-        let mut files = BTreeSet::new();
-        for package in PACKAGES {
-            list(source, Path::new(package), &mut files)?;
-        }
-        let exercises = super::folder_at(source);
-        let mut below = BTreeSet::new();
-        list(&exercises, Path::new(""), &mut below)?;
-        files.extend(below.iter().map(|file| Path::new(FOLDER).join(file)));
+        let files = files(source)?;
         for file in &files {
-            let path = match file.strip_prefix(FOLDER) {
-                Ok(below) => exercises.join(below),
-                Err(_) => source.join(file),
-            };
+            let path = place(source, file);
             let learners = file.ends_with(LEARNER_FILE) && is_exercise(&path);
             let bytes = match learners {
                 true => EMPTY.as_bytes().to_vec(),
@@ -127,22 +117,39 @@ impl Stage {
     }
 }
 
+/// All files that a stage takes from the course in `root`, but those at the root itself.
+pub fn files(root: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
+    for folder in PACKAGES.into_iter().chain([FOLDER]) {
+        list(root, Path::new(folder), &mut files)?;
+    }
+    Ok(files)
+}
+
 /// Whether a file belongs to an exercise, as the harness does not.
 fn is_exercise(file: &Path) -> bool {
     let folder = file.parent().and_then(Path::parent);
     folder.is_some_and(|folder| folder.join("exercise.toml").is_file())
 }
 
+/// Where a file of the course in `root` lies.
+pub fn place(root: &Path, file: &Path) -> PathBuf {
+    match file.strip_prefix(FOLDER) {
+        Ok(below) => super::folder_at(root).join(below),
+        Err(_) => root.join(file),
+    }
+}
+
 /// All files below `folder` that a stage needs, by their paths from `root`.
 fn list(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
     const LEFT_OUT: [&str; 4] = ["solution", "wrong", "target", "README.md"];
-    let path = root.join(folder);
+    let path = place(root, folder);
     for entry in path.read_dir().with_context(|| format!("cannot read {}", path.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", path.display()))?;
         let name = entry.file_name();
-        let shown = name.to_string_lossy();
-        let aside = shown.starts_with('.') || shown.contains(".backup-");
-        if aside || LEFT_OUT.iter().any(|left_out| name == OsStr::new(left_out)) {
+        let hidden = name.as_encoded_bytes().starts_with(b".");
+        let backup = name.to_string_lossy().contains(".backup-");
+        if hidden || backup || LEFT_OUT.iter().any(|left_out| name == OsStr::new(left_out)) {
             continue;
         }
         let below = folder.join(&name);
