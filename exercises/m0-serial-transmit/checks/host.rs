@@ -25,7 +25,8 @@ const LOOKS_ALLOWED: u32 = 2;
 /// After how many looks with THRE set it shows values that end any waiting.
 const LOOKS_MAX: u32 = 64;
 /// They set and clear every bit.
-const WAY_OUT: [u8; 5] = [0xff, HOLDING_EMPTY, HOLDING_EMPTY | TRANSMITTER_EMPTY, 0x21, 0x00];
+const WAY_OUT: [u8; 5] =
+    [u8::MAX, HOLDING_EMPTY, HOLDING_EMPTY | TRANSMITTER_EMPTY, HOLDING_EMPTY | DATA_READY, 0];
 
 /// What the driver did wrong first.
 #[derive(Clone, Copy)]
