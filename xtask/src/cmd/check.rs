@@ -5,6 +5,7 @@ use crate::{
     exercises::{
         self, feedback,
         grader::{self, Grader},
+        pristine::Course,
         schema::Kind,
         stage::Stage,
     },
@@ -33,6 +34,10 @@ pub struct Args {
     /// Repeat the inputs of the run that printed this seed
     #[arg(long)]
     seed: Option<u64>,
+    /// Take the checks, the harness and the kernels as they are here, not as they were
+    /// handed out
+    #[arg(long)]
+    as_is: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -56,9 +61,11 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
             exercise.id()
         )
     })?;
-    let stage = Stage::claim(&toolchain, &workspace.root)?;
-    let graded =
+    let course = Course::open_for(&exercise, &workspace, &toolchain, args.as_is)?;
+    let stage = Stage::claim(&toolchain, &course.folder)?;
+    let mut graded =
         grader.grade(&exercise, &learner, args.seed.unwrap_or_else(grader::fresh_seed), &stage)?;
+    graded.remarks.extend(course.remarks);
     if args.json {
         ui::result(&format!("{}\n", serde_json::to_string_pretty(&graded)?))?;
     } else {

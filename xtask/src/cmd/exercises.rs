@@ -1,7 +1,9 @@
 //! `cargo xtask exercises`: for those who write exercises.
 
 use super::test;
-use crate::{suite::exercises::GROUP, toolchain::Choice};
+use crate::{
+    exercises::pristine, suite::exercises::GROUP, toolchain::Choice, workspace::Workspace,
+};
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -11,7 +13,8 @@ use std::process::ExitCode;
 Examples:
   cargo xtask exercises verify                  # all exercises, each in all variants
   cargo xtask exercises verify m0-idt-gate      # one of them
-  cargo xtask exercises verify m0-idt-gate/wrong")]
+  cargo xtask exercises verify m0-idt-gate/wrong
+  cargo xtask exercises seal                    # after `git add`, before `git commit`")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -29,10 +32,21 @@ enum Command {
         #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256))]
         jobs: Option<u16>,
     },
+    /// Note what grading is built from, as it is in git's index, so that learners'
+    /// changes to it change no verdict
+    Seal,
+}
+
+/// Seals what is in git's index, to be committed with it.
+fn seal() -> Result<ExitCode> {
+    pristine::write(&Workspace::load()?)?;
+    println!("sealed; commit xtask/pristine.toml together with what you changed");
+    Ok(ExitCode::SUCCESS)
 }
 
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     match &args.command {
+        Command::Seal => seal(),
         Command::Verify { filter, jobs } => {
             test::main(&test::Args::only(format!("{GROUP}{filter}"), *jobs), choice)
         }

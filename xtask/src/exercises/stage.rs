@@ -64,11 +64,7 @@ impl Stage {
 
     /// Makes all else as it is in `source`.
     fn fill(&self, source: &Path) -> Result<()> {
-        let mut files = BTreeSet::new();
-        for package in PACKAGES {
-            list(source, Path::new(package), &mut files)?;
-        }
-        list(source, Path::new(FOLDER), &mut files)?;
+        let files = files(source)?;
         for file in &files {
             let learners = file.ends_with(LEARNER_FILE) && is_exercise(source, file);
             let bytes = match learners {
@@ -120,6 +116,15 @@ impl Stage {
     }
 }
 
+/// All files that a stage takes from the course in `root`, but those at the root itself.
+pub fn files(root: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
+    for folder in PACKAGES.into_iter().chain([FOLDER]) {
+        list(root, Path::new(folder), &mut files)?;
+    }
+    Ok(files)
+}
+
 /// Whether a file belongs to an exercise, as the harness does not.
 fn is_exercise(source: &Path, file: &Path) -> bool {
     let folder = file.parent().and_then(Path::parent);
@@ -134,7 +139,8 @@ fn list(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()>
         let entry = entry.with_context(|| format!("cannot read {}", path.display()))?;
         let name = entry.file_name();
         let hidden = name.as_encoded_bytes().starts_with(b".");
-        if hidden || LEFT_OUT.iter().any(|left_out| name == OsStr::new(left_out)) {
+        let backup = name.to_string_lossy().contains(".backup-");
+        if hidden || backup || LEFT_OUT.iter().any(|left_out| name == OsStr::new(left_out)) {
             continue;
         }
         let below = folder.join(&name);

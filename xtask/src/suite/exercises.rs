@@ -2,14 +2,14 @@
 //! file would be.
 
 use super::{
-    Test,
+    Passed, Test,
     bench::{Bench, Need},
 };
 use crate::{
     exercises::{
         self, Exercise,
         grader::Grader,
-        lint,
+        lint, pristine,
         schema::Kind,
         stage::Stage,
         verify::{self, Variant},
@@ -23,7 +23,12 @@ use std::sync::Arc;
 pub const GROUP: &str = "exercises/";
 
 pub fn tests(workspace: &Workspace) -> Result<Vec<Test>> {
-    let mut tests = Vec::new();
+    let mut tests = vec![Test::skippable(format!("{GROUP}seal"), [], |bench| {
+        if !bench.workspace.root.join(".git").exists() {
+            return Ok(Passed::Skipped("this is no git repository".to_owned()));
+        }
+        pristine::check(bench.workspace).map(|()| Passed::Shown)
+    })];
     for exercise in exercises::all(workspace)? {
         let exercise = Arc::new(exercise);
         let id = exercise.id();

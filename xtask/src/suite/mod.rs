@@ -14,6 +14,7 @@
 //! - [`gdb`], [`monitor`], [`terminal`]: the machine opened, by scripts and by keys
 //! - [`comparisons`]: `diff` and `inspect`
 //! - [`exercises`]: every variant of every exercise is graded as it must be
+//! - [`tampering`]: changes beside a learner's file change no verdict
 //! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
@@ -44,6 +45,7 @@ pub mod results;
 pub mod runner;
 pub mod setup;
 pub mod static_checks;
+pub mod tampering;
 pub mod terminal;
 pub mod timings;
 pub mod toolchains;

@@ -4,7 +4,7 @@
 use super::{
     Test, boots, budgets, cli, comparisons, endings, exercises, gdb, guest, hardware, host,
     image_reader, images, loader_refusals, miri, monitor, refusals, setup, static_checks,
-    toolchains, transcripts,
+    tampering, toolchains, transcripts,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -26,6 +26,7 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(transcripts::tests(workspace));
     tests.extend(comparisons::tests(workspace));
     tests.extend(exercises::tests(workspace)?);
+    tests.extend(tampering::tests());
     tests.extend(cli::tests());
     tests.extend(setup::tests());
     tests.extend(endings::tests());
