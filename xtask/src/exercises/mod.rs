@@ -4,13 +4,14 @@
 //! - [`pristine`]: the course as it was handed out
 //! - [`stage`]: a copy of it in which a learner's file is compiled
 //! - [`sources`]: rules for that file; [`compile`]: cargo's part
-//! - [`on_host`], [`in_guest`]: the checks run
+//! - [`on_host`] ([`confine`]d), [`in_guest`]: the checks run
 //! - [`reports`]: what they say on the wire; [`outcome`]: what came of them
 //! - [`grader`]: all of this for one exercise
 //! - [`feedback`], [`picture`]: the same for people
 //! - [`verify`], [`lint`]: the exercises themselves put to the test
 
 pub mod compile;
+pub mod confine;
 pub mod feedback;
 pub mod grader;
 pub mod in_guest;
