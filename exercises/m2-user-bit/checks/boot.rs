@@ -39,6 +39,10 @@ pub extern "C" fn kernel_entry() -> ! {
 
 const PAGE: u64 = 4096;
 
+/// Bits of a page fault's error code (Intel SDM Vol. 3A, 5.7 "Page-Fault Exceptions").
+const PAGE_IS_PRESENT: u64 = 1 << 0;
+const WRITE: u64 = 1 << 1;
+
 user_program!(
     /// Copies the first word of the page that it is given to the second, and exits with
     /// it.
@@ -187,11 +191,16 @@ fn program_uses_page(trial: &mut Trial) -> Checked {
             ExitStatus::Exited(code) => {
                 trial.equal("the word that the program has read", code as u32, secret)?;
             }
-            ExitStatus::Killed(killed) => {
-                return trial.fail(format_args!(
-                    "ring 3 was not let in: vector {}, error code {:#x}, address {:#x}",
-                    killed.vector.0, killed.error_code, killed.address
-                ));
+            ExitStatus::Killed(killed) if killed.address & !(PAGE - 1) == page => {
+                trial.given("error_code", format_args!("{:#x}", killed.error_code));
+                return trial.fail(match killed.error_code & (PAGE_IS_PRESENT | WRITE) {
+                    PAGE_IS_PRESENT => {
+                        "ring 3 may not read the page: it is mapped, but U is clear \
+                                        at some level"
+                    }
+                    0 => "the page is not mapped: P is clear at some level",
+                    _ => "ring 3 may read the page, but not write: R/W is clear at some level",
+                });
             }
             other => return trial.fail(format_args!("the program {other}")),
         }
