@@ -194,10 +194,7 @@ fn program_uses_page(trial: &mut Trial) -> Checked {
             ExitStatus::Killed(killed) if killed.address & !(PAGE - 1) == page => {
                 trial.given("error_code", format_args!("{:#x}", killed.error_code));
                 return trial.fail(match killed.error_code & (PAGE_IS_PRESENT | WRITE) {
-                    PAGE_IS_PRESENT => {
-                        "ring 3 may not read the page: it is mapped, but U is clear \
-                                        at some level"
-                    }
+                    PAGE_IS_PRESENT => "ring 3 may not read the page: U is clear at some level",
                     0 => "the page is not mapped: P is clear at some level",
                     _ => "ring 3 may read the page, but not write: R/W is clear at some level",
                 });
