@@ -11,7 +11,7 @@
 //! - [`verify`], [`lint`]: the exercises themselves put to the test
 //! - [`desk`]: what grading a learner's own file takes; [`progress`]: what came of it so
 //!   far; [`overview`]: all of it at a glance
-//! - [`hints`]; [`pristine`], [`restore`]: starters, and the way back to them
+//! - [`watch`]: graded at every save; [`hints`]; [`pristine`], [`restore`]: starters, and the way back to them
 
 pub mod compile;
 pub mod confine;
@@ -36,6 +36,7 @@ pub mod schema;
 pub mod sources;
 pub mod stage;
 pub mod verify;
+pub mod watch;
 
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail, ensure};
