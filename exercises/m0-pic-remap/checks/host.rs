@@ -183,7 +183,7 @@ fn order(trial: &mut Trial) -> Checked {
             let message = if [1 << CASCADE, CASCADE, ICW4].contains(&got) {
                 "the word behind ICW1 is ICW2, the vector"
             } else if index == 1 && got == first_vector {
-                "line 8 would raise the same vector as line 0: the second one's base is 8 higher"
+                "line 8 would raise the same vector as line 0; its base is 8 higher than the first one's"
             } else {
                 "ICW2 is the vector of the controller's first line"
             };

@@ -102,6 +102,10 @@ impl Ports for Log {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:#04x}")).collect::<Vec<_>>().join(" ")
+}
+
 /// Command, low byte, high byte.
 fn bytes(trial: &mut Trial) -> Checked {
     for round in 0..100 {
@@ -134,7 +138,10 @@ fn bytes(trial: &mut Trial) -> Checked {
         } else {
             "the two bytes make up the number, low byte first"
         };
-        trial.equal(message, number_bytes, vec![low, high])?;
+        if number_bytes != [low, high] {
+            trial.compared(format_args!("{low:#04x} {high:#04x}"), hex(&number_bytes));
+            return trial.fail(message);
+        }
         // What the command byte holds is told by the check before this one.
         trial.equal_hex("the first byte is the command", log.0[0].1, command())?;
     }
