@@ -1,6 +1,7 @@
 //! Runs the checks that need no machine: one process for each, with limits.
 
 use super::{
+    confine,
     outcome::{CheckOutcome, Evidence},
     reports::{self, Heard},
 };
@@ -9,10 +10,9 @@ use crate::{
     process::{Group, Running},
 };
 use anyhow::{Context, Result};
-use rustix::process::{Resource, Rlimit, setrlimit};
 use std::{
     io::{Read, Write},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::process::ExitStatusExt,
     path::Path,
     process::{Command, ExitStatus, Stdio},
     thread,
@@ -23,10 +23,6 @@ use std::{
 const LIMIT: Duration = Duration::from_secs(5);
 /// How much it may write.
 const OUTPUT_MAX: u64 = 1 << 20;
-/// How much address space it may take.
-const MEMORY_MAX: u64 = 2 << 30;
-/// How many seconds of computing it may take, beyond which the system ends it.
-const COMPUTING_MAX: u64 = 60;
 
 /// Runs one check in a process of its own, in an empty folder. Returns what was heard of
 /// it and how many lines pretended to be reports.
@@ -35,7 +31,7 @@ pub fn run(program: &Path, check: &str, nonce: &str, seed: u64) -> Result<(Heard
     let mut command = Command::new(program);
     command.arg(check).current_dir(folder.path()).env_clear();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    confine(&mut command);
+    confine::confine(&mut command)?;
     let limit = host::scaled(LIMIT);
     let mut running =
         Running::start(&mut command, Group::Own).context("cannot start the checks")?;
@@ -74,13 +70,6 @@ pub fn run(program: &Path, check: &str, nonce: &str, seed: u64) -> Result<(Heard
 
 /// What became of a check that did not report its end.
 fn ending(status: Option<ExitStatus>, flooded: bool, limit: Duration) -> CheckOutcome {
-    /// Numbers of signal(7) on Linux.
-    const SIGSEGV: i32 = 11;
-    const SIGBUS: i32 = 7;
-    const SIGABRT: i32 = 6;
-    const SIGILL: i32 = 4;
-    const SIGFPE: i32 = 8;
-    const SIGXFSZ: i32 = 25;
     let story = Vec::new();
     if flooded {
         let message = format!("your code wrote more than {} KiB", OUTPUT_MAX >> 10);
@@ -94,15 +83,22 @@ fn ending(status: Option<ExitStatus>, flooded: bool, limit: Duration) -> CheckOu
         return CheckOutcome::TimedOut { message, story };
     };
     let message = match status.signal() {
-        Some(SIGSEGV | SIGBUS) => "your code touched memory that is not there (SIGSEGV): a bad \
+        Some(libc::SIGSEGV | libc::SIGBUS) => {
+            "your code touched memory that is not there (SIGSEGV): a bad \
              pointer, or a stack that overflowed by endless recursion"
-            .to_owned(),
-        Some(SIGABRT) => "your code aborted (SIGABRT): a panic while panicking, a stack that \
+                .to_owned()
+        }
+        Some(libc::SIGABRT) => {
+            "your code aborted (SIGABRT): a panic while panicking, a stack that \
              overflowed by endless recursion, or no memory left"
+                .to_owned()
+        }
+        Some(libc::SIGILL) => "your code ran into an invalid instruction (SIGILL)".to_owned(),
+        Some(libc::SIGFPE) => "your code divided by zero in assembly (SIGFPE)".to_owned(),
+        Some(libc::SIGSYS | libc::SIGXFSZ) => "your code asked this machine to change files, \
+             processes or connections; it may only compute"
             .to_owned(),
-        Some(SIGILL) => "your code ran into an invalid instruction (SIGILL)".to_owned(),
-        Some(SIGFPE) => "your code divided by zero in assembly (SIGFPE)".to_owned(),
-        Some(SIGXFSZ) => "your code tried to write to a file".to_owned(),
+        Some(libc::SIGXCPU) => "your code computed without end".to_owned(),
         Some(other) => format!("your code was ended by signal {other}"),
         None => format!(
             "your code ended the process with status {} in the middle of the check",
@@ -110,19 +106,4 @@ fn ending(status: Option<ExitStatus>, flooded: bool, limit: Duration) -> CheckOu
         ),
     };
     CheckOutcome::Crashed { message, story }
-}
-
-/// Limits what the process can do to this machine.
-fn confine(command: &mut Command) {
-    let limit =
-        |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
-    let hook = move || {
-        limit(Resource::As, MEMORY_MAX)?;
-        limit(Resource::Cpu, COMPUTING_MAX)?;
-        limit(Resource::Fsize, 0)?;
-        limit(Resource::Core, 0)?;
-        Ok(())
-    };
-    // SAFETY: the hook only makes system calls, which is allowed between fork and exec.
-    unsafe { command.pre_exec(hook) };
 }
