@@ -3,12 +3,13 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::arch::asm;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use harness::{Check, Checked, Trial};
 use m0_boot::fault::Fault;
 use m0_boot::trap_frame::TrapFrame;
 use m0_boot::traps::{self, Resolution};
-use m0_resume_from_breakpoint::{BREAKPOINT, INVALID_OPCODE, resume_at};
+use m0_boot::vector::Vector;
+use m0_resume_from_breakpoint::{UD2, resume_at};
 
 shared::host_main!("cargo xtask check m0-resume-from-breakpoint");
 
@@ -30,12 +31,14 @@ static END: AtomicU64 = AtomicU64::new(0);
 static RAISED: AtomicU32 = AtomicU32::new(0);
 /// How many of them it takes before something is wrong.
 const RAISED_MAX: u32 = 16;
-/// Where the last exception was, and where the code under test goes on: distances from
-/// `START`, or `NOWHERE`.
-static LAST_RIP: AtomicU64 = AtomicU64::new(0);
-static LAST_TARGET: AtomicU64 = AtomicU64::new(0);
+/// The first exception with a wrong answer, or the last one: its vector, and where it
+/// was and where the code under test goes on, as distances from `START`, or `NOWHERE`.
+static VECTOR: AtomicU64 = AtomicU64::new(0);
+static RIP: AtomicU64 = AtomicU64::new(0);
+static TARGET: AtomicU64 = AtomicU64::new(0);
 const NOWHERE: u64 = u64::MAX;
-static LAST_VECTOR: AtomicU64 = AtomicU64::new(0);
+/// A wrong answer has come.
+static WRONG: AtomicBool = AtomicBool::new(false);
 
 /// Asks the code under test where to go on, and goes there if that is in the code under
 /// watch; else goes on at its end.
@@ -51,9 +54,13 @@ fn on_trap(frame: &mut TrapFrame, fault: &Fault) -> Resolution {
     // SAFETY: these are the bytes from RIP to the end of the code that runs, at most.
     let code = unsafe { core::slice::from_raw_parts(frame.rip as *const u8, bytes) };
     let target = resume_at(frame.vector().0, frame.rip, code);
-    LAST_VECTOR.store(frame.vector, SeqCst);
-    LAST_RIP.store(frame.rip - start, SeqCst);
-    LAST_TARGET.store(target.map_or(NOWHERE, |target| target.wrapping_sub(start)), SeqCst);
+    if !WRONG.load(SeqCst) {
+        let length = if frame.vector() == Vector::INVALID_OPCODE { UD2.len() as u64 } else { 0 };
+        WRONG.store(target != Some(frame.rip + length), SeqCst);
+        VECTOR.store(frame.vector, SeqCst);
+        RIP.store(frame.rip - start, SeqCst);
+        TARGET.store(target.map_or(NOWHERE, |target| target.wrapping_sub(start)), SeqCst);
+    }
     frame.rip = match target {
         Some(target) if (start..end).contains(&target) && raised < RAISED_MAX => target,
         _ => end,
@@ -68,6 +75,7 @@ fn on_trap(frame: &mut TrapFrame, fault: &Fault) -> Resolution {
 macro_rules! run {
     ($($instruction:literal),+) => {{
         RAISED.store(0, SeqCst);
+        WRONG.store(false, SeqCst);
         let mut steps: u64;
         // SAFETY: exceptions come back into this code or to its end, by `on_trap`, and
         // the stubs keep all registers. What it changes is declared.
@@ -108,15 +116,10 @@ fn judge(trial: &mut Trial, count: u32, steps: u64) -> Checked {
     if steps == u64::from(count) && raised == count {
         return Ok(());
     }
-    let (rip, target) = (LAST_RIP.load(SeqCst), LAST_TARGET.load(SeqCst));
-    let vector = LAST_VECTOR.load(SeqCst);
+    let (rip, target) = (RIP.load(SeqCst), TARGET.load(SeqCst));
+    let vector = Vector(VECTOR.load(SeqCst) as u8);
     trial.given("raised", raised);
-    let name = match vector {
-        _ if vector == u64::from(BREAKPOINT) => "#BP",
-        _ if vector == u64::from(INVALID_OPCODE) => "#UD",
-        _ => "another exception",
-    };
-    trial.given("last", format_args!("{name}, vector {vector}"));
+    trial.given("after", vector);
     if target == NOWHERE {
         return trial.fail("`resume_at` says that the kernel can't go on here, but it can");
     }
