@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{
     build::Builder,
-    setup,
+    process, setup,
     toolchain::{Choice, Toolchain},
     ui,
     workspace::Workspace,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::path::PathBuf;
 
 /// Toolchain, loader and a stage.
@@ -51,6 +51,10 @@ impl Desk {
         };
         let grader = Grader { workspace, toolchain, loader: loader.clone() };
         let graded = grader.grade(exercise, learner, seed, &stage);
+        if process::interrupted() {
+            // A check that was ended by the signal has not failed.
+            bail!("interrupted");
+        }
         let noted = graded.as_ref().map_or(Ok(()), |graded| {
             progress::record(&super::folder(workspace), exercise, learner, graded)
         });
