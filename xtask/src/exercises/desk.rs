@@ -12,7 +12,7 @@ use crate::{
     workspace::Workspace,
 };
 use anyhow::{Context, Result, bail, ensure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Toolchain, loader and a stage.
 pub struct Desk {
@@ -45,9 +45,12 @@ impl Desk {
     pub fn grade(&mut self, exercise: &Exercise, learner: &str, seed: u64) -> Result<Graded> {
         let Self { workspace, toolchain, loader, as_is, stage: kept } = self;
         let course = Course::open_for(exercise, workspace, toolchain, *as_is)?;
-        let stage = match kept.take() {
-            Some((folder, stage)) if folder == course.folder => stage,
-            _ => Stage::claim(toolchain, &course.folder)?,
+        // Whoever takes the workspace as it is may have changed a check meanwhile.
+        let usable = |folder: &Path| *folder == course.folder && *folder != workspace.root;
+        // What is not used any more is given back before another is claimed.
+        let stage = match kept.take().filter(|(folder, _)| usable(folder)) {
+            Some((_, stage)) => stage,
+            None => Stage::claim(toolchain, &course.folder)?,
         };
         let grader = Grader { workspace, toolchain, loader: loader.clone() };
         let graded = grader.grade(exercise, learner, seed, &stage);
