@@ -62,14 +62,31 @@ fn read_fields(text: &str) -> Vec<(String, u8, u8)> {
     text.split(',').filter_map(field).collect()
 }
 
-/// Line ends travel as `\n`.
+/// Line ends travel as `\n`, backslashes as two.
 fn unescaped(text: &str) -> String {
-    text.replace("\\n", "\n")
+    let mut plain = String::with_capacity(text.len());
+    let mut escaped = false;
+    for c in text.chars() {
+        match (escaped, c) {
+            (false, '\\') => escaped = true,
+            (false, other) => plain.push(other),
+            (true, other) => {
+                plain.push(if other == 'n' { '\n' } else { other });
+                escaped = false;
+            }
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_come_as_they_were_written() {
+        assert_eq!(unescaped(r"a\nb\\nc"), "a\nb\\nc");
+    }
 
     #[test]
     fn reports_are_put_together_and_forgeries_counted() {
