@@ -2,7 +2,8 @@
 //!
 //! - [`schema`]: what `exercise.toml` says
 //! - [`pristine`]: the course as it was handed out
-//! - [`stage`]: a copy of it in which a learner's file is compiled
+//! - [`stage`]: a copy of it in which a learner's file is compiled; [`donor`]: libraries
+//!   for a new one
 //! - [`sources`]: rules for that file; [`compile`]: cargo's part
 //! - [`on_host`] ([`confine`]d), [`in_guest`]: the checks run
 //! - [`reports`]: what they say on the wire; [`outcome`]: what came of them
@@ -12,6 +13,7 @@
 
 pub mod compile;
 pub mod confine;
+pub mod donor;
 pub mod feedback;
 pub mod grader;
 pub mod in_guest;

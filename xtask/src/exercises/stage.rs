@@ -6,7 +6,7 @@
 //! each other. It holds everything an exercise is built from but solutions and wrong
 //! variants; all learners' files but the one that is graded are empty.
 
-use super::{FOLDER, LEARNER_FILE};
+use super::{FOLDER, LEARNER_FILE, donor};
 use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, bail};
 use std::{
@@ -52,6 +52,9 @@ impl Stage {
             }
             let stage = Self { target: root.join("target"), root, _claim: claim };
             stage.fill(source).context("cannot copy the course for grading")?;
+            if !donor::is_built(&stage.target) {
+                donor::adopt(&stage, &folder)?;
+            }
             return Ok(stage);
         }
         bail!("all {STAGES_MAX} folders below {} are in use", folder.display())
@@ -66,8 +69,7 @@ impl Stage {
     fn fill(&self, source: &Path) -> Result<()> {
         let files = files(source)?;
         for file in &files {
-            let learners = file.ends_with(LEARNER_FILE) && is_exercise(source, file);
-            let bytes = match learners {
+            let bytes = match is_learners(source, file) {
                 true => EMPTY.as_bytes().to_vec(),
                 false => fs::read(source.join(file)).with_context(|| file.display().to_string())?,
             };
@@ -125,10 +127,11 @@ pub fn files(root: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(files)
 }
 
-/// Whether a file belongs to an exercise, as the harness does not.
-fn is_exercise(source: &Path, file: &Path) -> bool {
+/// Whether a learner writes the file; the harness has one of that name too.
+pub fn is_learners(root: &Path, file: &Path) -> bool {
     let folder = file.parent().and_then(Path::parent);
-    folder.is_some_and(|folder| source.join(folder).join("exercise.toml").is_file())
+    file.ends_with(LEARNER_FILE)
+        && folder.is_some_and(|folder| root.join(folder).join("exercise.toml").is_file())
 }
 
 /// All files below `folder` that a stage needs, by their paths from `root`.
