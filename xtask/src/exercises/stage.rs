@@ -69,9 +69,10 @@ impl Stage {
     fn fill(&self, source: &Path) -> Result<()> {
         let files = files(source)?;
         for file in &files {
+            let path = place(source, file);
             let bytes = match is_learners(source, file) {
                 true => EMPTY.as_bytes().to_vec(),
-                false => fs::read(source.join(file)).with_context(|| file.display().to_string())?,
+                false => fs::read(&path).with_context(|| file.display().to_string())?,
             };
             self.write(file, &bytes)?;
         }
@@ -129,15 +130,24 @@ pub fn files(root: &Path) -> Result<BTreeSet<PathBuf>> {
 
 /// Whether a learner writes the file; the harness has one of that name too.
 pub fn is_learners(root: &Path, file: &Path) -> bool {
-    let folder = file.parent().and_then(Path::parent);
+    let path = place(root, file);
+    let folder = path.parent().and_then(Path::parent);
     file.ends_with(LEARNER_FILE)
-        && folder.is_some_and(|folder| root.join(folder).join("exercise.toml").is_file())
+        && folder.is_some_and(|folder| folder.join("exercise.toml").is_file())
+}
+
+/// Where a file of the course in `root` lies.
+pub fn place(root: &Path, file: &Path) -> PathBuf {
+    match file.strip_prefix(FOLDER) {
+        Ok(below) => super::folder_at(root).join(below),
+        Err(_) => root.join(file),
+    }
 }
 
 /// All files below `folder` that a stage needs, by their paths from `root`.
 fn list(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
     const LEFT_OUT: [&str; 4] = ["solution", "wrong", "target", "README.md"];
-    let path = root.join(folder);
+    let path = place(root, folder);
     for entry in path.read_dir().with_context(|| format!("cannot read {}", path.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", path.display()))?;
         let name = entry.file_name();
