@@ -23,7 +23,7 @@ pub fn confine(command: &mut Command) -> Result<()> {
     let filter = filter::program().context("cannot make the filter of system calls")?;
     let hook = move || {
         limit(Resource::As, MEMORY_MAX)?;
-        setrlimit(Resource::Cpu, computing.clone())?;
+        setrlimit(Resource::Cpu, computing)?;
         limit(Resource::Fsize, 0)?;
         limit(Resource::Core, 0)?;
         filter::apply(&filter)

@@ -105,7 +105,9 @@ fn copy_folder(from: &Path, to: &Path, exercises: &[String]) -> Result<()> {
 fn belongs(name: &OsStr, exercises: &[String]) -> bool {
     let name = name.to_string_lossy().replace('_', "-");
     let name = name.strip_prefix("lib").unwrap_or(&name);
-    exercises.iter().any(|id| name.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with('-')))
+    exercises
+        .iter()
+        .any(|id| name.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with('-')))
 }
 
 /// Copies a file with its time. Compilers replace libraries, so those may share their

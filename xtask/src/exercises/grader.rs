@@ -174,7 +174,8 @@ fn blank(exercise: &Exercise, seed: u64) -> Graded {
     }
 }
 
-fn not_built(exercise: &Exercise, seed: u64, why: NotBuilt) -> Graded {
+/// The result where nothing was run.
+pub fn not_built(exercise: &Exercise, seed: u64, why: NotBuilt) -> Graded {
     let checks = exercise.description.checks.iter();
     let checks = checks
         .map(|check| result(check, Some(CheckOutcome::NotRun), Evidence::default()))

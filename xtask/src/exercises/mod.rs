@@ -8,6 +8,7 @@
 //! - [`on_host`] ([`confine`]d), [`in_guest`]: the checks run
 //! - [`reports`]: what they say on the wire; [`outcome`]: what came of them
 //! - [`grader`]: all of this for one exercise
+//! - [`grading`]: all of this for many exercises, and many learners
 //! - [`feedback`], [`picture`]: the same for people
 //! - [`verify`], [`lint`]: the exercises themselves put to the test
 //! - [`desk`]: what grading a learner's own file takes; [`progress`]: what came of it so
@@ -16,14 +17,12 @@
 
 pub mod compile;
 pub mod confine;
-<<<<<<< HEAD
-pub mod donor;
-=======
 mod date;
 pub mod desk;
->>>>>>> core
+pub mod donor;
 pub mod feedback;
 pub mod grader;
+pub mod grading;
 pub mod hints;
 pub mod in_guest;
 pub mod lint;
