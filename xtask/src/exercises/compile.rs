@@ -68,7 +68,7 @@ fn gave_up(finished: &Finished) -> Option<String> {
     let says = |word: &str| finished.stderr.contains(word) || finished.stdout.contains(word);
     if finished.status.is_none() {
         Some(format!("the compiler was not done after {} s", LIMIT.as_secs()))
-    } else if says("SIGXCPU") {
+    } else if says("SIGXCPU") || says("signal: 24") {
         Some(format!(
             "the compiler computed for {COMPUTING_MAX} s and was ended: look for a constant \
              whose computing never ends"

@@ -64,6 +64,12 @@ impl Grader<'_> {
                 }
             }
         }
+        if !sources::is_readable(learner) {
+            let reason = "the compiler takes it, but the grader cannot read it; write it in a \
+                          plainer way"
+                .to_owned();
+            return Ok(not_built(exercise, seed, NotBuilt::Refused { reason }));
+        }
         let mut graded = blank(exercise, seed);
         let mut forged = 0;
         for (kind, program) in programs {
