@@ -8,7 +8,7 @@
 //! | behind mark and nonce | meaning |
 //! | --- | --- |
 //! | `begin CHECK` | the check starts; what follows belongs to it |
-//! | `given NAME VALUE` | an input of the round that failed |
+//! | `given NAME = VALUE` | an input of the round that failed |
 //! | `expected TEXT` | what should have come |
 //! | `got TEXT` | what came |
 //! | `bits WIDTH EXPECTED GOT FIELDS` | the same as bits; fields as `NAME:HIGH-LOW`, with commas |
@@ -44,7 +44,7 @@ impl<T: Display> Display for Line<'_, T> {
         match self {
             Self::Begin { check } => write!(f, "begin {check}"),
             Self::Given { name, value } => {
-                write!(f, "given {name} ")?;
+                write!(f, "given {name} = ")?;
                 write!(OneLine(f), "{value}")
             }
             Self::Expected { text } => {
@@ -80,7 +80,7 @@ impl<'a> Line<'a> {
         Some(match kind {
             "begin" if !rest.is_empty() && !rest.contains(' ') => Self::Begin { check: rest },
             "given" => {
-                let (name, value) = rest.split_once(' ')?;
+                let (name, value) = rest.split_once(" = ")?;
                 Self::Given { name, value }
             }
             "expected" => Self::Expected { text: rest },
@@ -129,7 +129,7 @@ mod tests {
     fn every_kind_survives_the_wire() {
         for line in [
             Line::Begin { check: "gate-bits" },
-            Line::Given { name: "handler", value: "0xffff ffff" },
+            Line::Given { name: "the handler", value: "0xffff = ffff" },
             Line::Expected { text: "3 frames" },
             Line::Got { text: "" },
             Line::Bits { width: 64, expected: 0x8e00, got: 0xee00, fields: "P:47-47,DPL:46-45" },

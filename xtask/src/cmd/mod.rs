@@ -21,3 +21,4 @@ pub mod run;
 pub mod setup;
 pub mod solution;
 pub mod test;
+pub mod watch;

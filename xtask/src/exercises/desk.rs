@@ -6,13 +6,13 @@ use super::{
 };
 use crate::{
     build::Builder,
-    setup,
+    process, setup,
     toolchain::{Choice, Toolchain},
     ui,
     workspace::Workspace,
 };
-use anyhow::{Context, Result, ensure};
-use std::path::PathBuf;
+use anyhow::{Context, Result, bail, ensure};
+use std::path::{Path, PathBuf};
 
 /// Toolchain, loader and a stage.
 pub struct Desk {
@@ -45,12 +45,19 @@ impl Desk {
     pub fn grade(&mut self, exercise: &Exercise, learner: &str, seed: u64) -> Result<Graded> {
         let Self { workspace, toolchain, loader, as_is, stage: kept } = self;
         let course = Course::open_for(exercise, workspace, toolchain, *as_is)?;
-        let stage = match kept.take() {
-            Some((folder, stage)) if folder == course.folder => stage,
-            _ => Stage::claim(toolchain, &course.folder)?,
+        // Whoever takes the workspace as it is may have changed a check meanwhile.
+        let usable = |folder: &Path| *folder == course.folder && *folder != workspace.root;
+        // What is not used any more is given back before another is claimed.
+        let stage = match kept.take().filter(|(folder, _)| usable(folder)) {
+            Some((_, stage)) => stage,
+            None => Stage::claim(toolchain, &course.folder)?,
         };
         let grader = Grader { workspace, toolchain, loader: loader.clone() };
         let graded = grader.grade(exercise, learner, seed, &stage);
+        if process::interrupted() {
+            // A check that was ended by the signal has not failed.
+            bail!("interrupted");
+        }
         let noted = graded.as_ref().map_or(Ok(()), |graded| {
             progress::record(&super::folder(workspace), exercise, learner, graded)
         });

@@ -10,10 +10,10 @@
 //! - [`grader`]: all of this for one exercise
 //! - [`grading`]: all of this for many exercises, and many learners
 //! - [`feedback`], [`picture`]: the same for people
-//! - [`verify`], [`lint`]: the exercises themselves put to the test
+//! - [`verify`], [`lint`]: the exercises themselves put to the test; [`scaffold`]: new ones
 //! - [`desk`]: what grading a learner's own file takes; [`progress`]: what came of it so
 //!   far; [`overview`]: all of it at a glance
-//! - [`hints`]; [`pristine`], [`restore`]: starters, and the way back to them
+//! - [`watch`]: graded at every save; [`hints`]; [`pristine`], [`restore`]: starters, and the way back to them
 
 pub mod compile;
 pub mod confine;
@@ -36,10 +36,12 @@ pub mod reports;
 pub mod restore;
 #[cfg(test)]
 pub mod samples;
+pub mod scaffold;
 pub mod schema;
 pub mod sources;
 pub mod stage;
 pub mod verify;
+pub mod watch;
 
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail, ensure};
@@ -49,7 +51,7 @@ use std::path::{Path, PathBuf};
 /// The folder of all exercises, from the workspace's root.
 pub const FOLDER: &str = "exercises";
 /// Names another folder in its place: so tests do not touch what learners wrote.
-const FOLDER_VARIABLE: &str = "MYRIA_EXERCISES";
+pub const FOLDER_VARIABLE: &str = "MYRIA_EXERCISES";
 /// The package that every exercise's checks use.
 pub const HARNESS: &str = "harness";
 /// The file a learner edits, from the exercise's folder.

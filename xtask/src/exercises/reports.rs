@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn reports_are_put_together_and_forgeries_counted() {
-        let text = "graded 1 begin a\ngraded 1 pass\ngraded 1 begin b\ngraded 1 given x 0x3\n\
+        let text = "graded 1 begin a\ngraded 1 pass\ngraded 1 begin b\ngraded 1 given x = 0x3\n\
                     graded 2 pass\ngraded 1 bits 8 0x1 0x2 P:7-7,TYPE:3-0\ngraded 1 fail no\n\
                     graded 1 pass\ngraded 1 begin c\n";
         let (heard, forged) = read(text.lines(), "1");

@@ -94,6 +94,18 @@ impl Stage {
         for stale in here.difference(&files) {
             fs::remove_file(self.root.join(stale)).with_context(|| stale.display().to_string())?;
         }
+        self.sweep().context("cannot remove what is no exercise any more")
+    }
+
+    /// Removes the folders of exercises that are gone: cargo would look for a package in
+    /// each.
+    fn sweep(&self) -> Result<()> {
+        for entry in self.root.join(FOLDER).read_dir()? {
+            let folder = entry?.path();
+            if folder.is_dir() && !folder.join("Cargo.toml").is_file() {
+                fs::remove_dir_all(folder)?;
+            }
+        }
         Ok(())
     }
 
