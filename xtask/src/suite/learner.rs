@@ -16,6 +16,7 @@ pub fn tests() -> Vec<Test> {
     vec![
         Test::new("learner/new", grading(), new),
         Test::new("learner/solution", grading(), solution),
+        Test::new("learner/diff-mine", grading(), diff_mine),
         Test::new("learner/hints", [], hints),
         Test::new("learner/reset", [], reset),
         Test::new("learner/list", [], list),
@@ -59,6 +60,25 @@ fn hints(bench: &Bench) -> Result<()> {
     expect(copied.xtask(["hint", ID, "--again"]), 0, &["hint 1 of 3", "hint 2 of 3"])?;
     ensure!(copied.listed()?["hints"] == 3, "{:#}", copied.listed()?);
     refuse(copied.xtask(["hint", ID, "--level", "4"]), &["4"])
+}
+
+fn diff_mine(bench: &Bench) -> Result<()> {
+    let copied = Copied::new(bench)?;
+    expect(copied.xtask(["diff", "mine", ID]), 0, &["against the starter: no difference"])?;
+    copied.save(&copied.solution()?)?;
+    let shown = expect(copied.xtask(["diff", "mine", ID]), 0, &["lines more, 1 fewer", "\n+ "])?;
+    ensure!(shown.stdout.contains("\n-         todo!("), "{}", shown.stdout);
+    let json =
+        expect(copied.xtask(["diff", "mine", ID, "--json"]), 0, &["\"against\": \"starter\""])?;
+    ensure!(json.stdout.contains("\"change\": \"added\""), "{}", json.stdout);
+    // Nobody has graded it yet.
+    refuse(copied.xtask(["diff", "mine", ID, "--reference"]), &["all points", "--give-up"])?;
+    expect(copied.xtask(["check", ID]), 0, &["8 of 8 points"])?;
+    let reference = copied.xtask(["diff", "mine", ID, "--reference"]);
+    expect(reference, 0, &["against the reference: no difference"])?;
+    refuse(copied.xtask(["diff", "m0", "mine"]), &["`mine` comes first"])?;
+    refuse(copied.xtask(["diff", "mine", ID, "--source"]), &["--json"])?;
+    refuse(copied.xtask(["diff", "m0", "m1", "--reference"]), &["diff mine"])
 }
 
 fn solution(bench: &Bench) -> Result<()> {
