@@ -15,6 +15,7 @@ use shared::exit::{self, Reason};
 mod m0;
 mod m1;
 mod m2;
+pub mod probe;
 pub mod user;
 
 pub use m0::{m0, m0_with};
