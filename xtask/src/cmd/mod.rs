@@ -9,6 +9,7 @@ pub mod diff;
 pub mod doctor;
 pub mod exercises;
 pub mod gdb;
+pub mod grade;
 pub mod hint;
 pub mod image;
 pub mod inspect;

@@ -2,11 +2,13 @@
 //!
 //! - [`schema`]: what `exercise.toml` says
 //! - [`pristine`]: the course as it was handed out
-//! - [`stage`]: a copy of it in which a learner's file is compiled
+//! - [`stage`]: a copy of it in which a learner's file is compiled; [`donor`]: libraries
+//!   for a new one
 //! - [`sources`]: rules for that file; [`compile`]: cargo's part
 //! - [`on_host`] ([`confine`]d), [`in_guest`]: the checks run
 //! - [`reports`]: what they say on the wire; [`outcome`]: what came of them
 //! - [`grader`]: all of this for one exercise
+//! - [`grading`]: all of this for many exercises, and many learners
 //! - [`feedback`], [`picture`]: the same for people
 //! - [`verify`], [`lint`]: the exercises themselves put to the test; [`scaffold`]: new ones
 //! - [`desk`]: what grading a learner's own file takes; [`progress`]: what came of it so
@@ -17,8 +19,10 @@ pub mod compile;
 pub mod confine;
 mod date;
 pub mod desk;
+pub mod donor;
 pub mod feedback;
 pub mod grader;
+pub mod grading;
 pub mod hints;
 pub mod in_guest;
 pub mod lint;

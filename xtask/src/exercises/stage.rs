@@ -6,7 +6,7 @@
 //! each other. It holds everything an exercise is built from but solutions and wrong
 //! variants; all learners' files but the one that is graded are empty.
 
-use super::{FOLDER, LEARNER_FILE};
+use super::{FOLDER, LEARNER_FILE, donor};
 use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, bail};
 use std::{
@@ -52,6 +52,9 @@ impl Stage {
             }
             let stage = Self { target: root.join("target"), root, _claim: claim };
             stage.fill(source).context("cannot copy the course for grading")?;
+            if !donor::is_built(&stage.target) {
+                donor::adopt(&stage, &folder)?;
+            }
             return Ok(stage);
         }
         bail!("all {STAGES_MAX} folders below {} are in use", folder.display())
@@ -67,8 +70,7 @@ impl Stage {
         let files = files(source)?;
         for file in &files {
             let path = place(source, file);
-            let learners = file.ends_with(LEARNER_FILE) && is_exercise(&path);
-            let bytes = match learners {
+            let bytes = match is_learners(source, file) {
                 true => EMPTY.as_bytes().to_vec(),
                 false => fs::read(&path).with_context(|| file.display().to_string())?,
             };
@@ -138,10 +140,12 @@ pub fn files(root: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(files)
 }
 
-/// Whether a file belongs to an exercise, as the harness does not.
-fn is_exercise(file: &Path) -> bool {
-    let folder = file.parent().and_then(Path::parent);
-    folder.is_some_and(|folder| folder.join("exercise.toml").is_file())
+/// Whether a learner writes the file; the harness has one of that name too.
+pub fn is_learners(root: &Path, file: &Path) -> bool {
+    let path = place(root, file);
+    let folder = path.parent().and_then(Path::parent);
+    file.ends_with(LEARNER_FILE)
+        && folder.is_some_and(|folder| folder.join("exercise.toml").is_file())
 }
 
 /// Where a file of the course in `root` lies.

@@ -15,6 +15,8 @@
 //! - [`comparisons`]: `diff` and `inspect`
 //! - [`exercises`]: every variant of every exercise is graded as it must be
 //! - [`tampering`]: changes beside a learner's file change no verdict
+//! - [`hostile`], [`grading`]: learners' files that mean harm; `grade`, for one and for
+//!   a class
 //! - [`learner`], [`watch`]: what else learners and authors do, on a copy ([`copied`])
 //! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
@@ -32,9 +34,11 @@ pub mod endings;
 pub mod exercises;
 pub mod expect;
 pub mod gdb;
+pub mod grading;
 pub mod guest;
 pub mod hardware;
 pub mod host;
+pub mod hostile;
 pub mod image_reader;
 pub mod images;
 pub mod layering;
