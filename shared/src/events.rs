@@ -92,7 +92,7 @@ impl<T: Display> Display for Event<'_, T> {
 }
 
 /// Passes text on with line ends escaped.
-pub(crate) struct OneLine<'f, W>(pub(crate) &'f mut W);
+struct OneLine<'f, W>(&'f mut W);
 
 impl<W: Write> Write for OneLine<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {

@@ -8,7 +8,7 @@
 //! | behind mark and nonce | meaning |
 //! | --- | --- |
 //! | `begin CHECK` | the check starts; what follows belongs to it |
-//! | `given NAME VALUE` | an input of the round that failed |
+//! | `given NAME = VALUE` | an input of the round that failed |
 //! | `expected TEXT` | what should have come |
 //! | `got TEXT` | what came |
 //! | `bits WIDTH EXPECTED GOT FIELDS` | the same as bits; fields as `NAME:HIGH-LOW`, with commas |
@@ -16,10 +16,9 @@
 //! | `fail MESSAGE` | the check does not hold; it ends |
 //! | `pass` | it holds; it ends |
 //!
-//! Line ends inside texts become `\n`. `WIDTH` is decimal, the two values are
+//! Line ends inside texts become `\n`, and backslashes `\\`. `WIDTH` is decimal, the two values are
 //! hexadecimal with `0x`.
 
-use crate::events::OneLine;
 use core::fmt::{self, Display, Write};
 
 /// The first word of every line.
@@ -44,27 +43,27 @@ impl<T: Display> Display for Line<'_, T> {
         match self {
             Self::Begin { check } => write!(f, "begin {check}"),
             Self::Given { name, value } => {
-                write!(f, "given {name} ")?;
-                write!(OneLine(f), "{value}")
+                write!(f, "given {name} = ")?;
+                write!(Escaped(f), "{value}")
             }
             Self::Expected { text } => {
                 write!(f, "expected ")?;
-                write!(OneLine(f), "{text}")
+                write!(Escaped(f), "{text}")
             }
             Self::Got { text } => {
                 write!(f, "got ")?;
-                write!(OneLine(f), "{text}")
+                write!(Escaped(f), "{text}")
             }
             Self::Bits { width, expected, got, fields } => {
                 write!(f, "bits {width} {expected:#x} {got:#x} {fields}")
             }
             Self::Panic { location, message } => {
                 write!(f, "panic {location} ")?;
-                write!(OneLine(f), "{message}")
+                write!(Escaped(f), "{message}")
             }
             Self::Fail { message } => {
                 write!(f, "fail ")?;
-                write!(OneLine(f), "{message}")
+                write!(Escaped(f), "{message}")
             }
             Self::Pass => f.write_str("pass"),
         }
@@ -80,7 +79,7 @@ impl<'a> Line<'a> {
         Some(match kind {
             "begin" if !rest.is_empty() && !rest.contains(' ') => Self::Begin { check: rest },
             "given" => {
-                let (name, value) = rest.split_once(' ')?;
+                let (name, value) = rest.split_once(" = ")?;
                 Self::Given { name, value }
             }
             "expected" => Self::Expected { text: rest },
@@ -116,6 +115,19 @@ pub fn write<T: Display>(sink: &mut dyn Write, nonce: &str, line: Line<'_, T>) -
     writeln!(sink, "{MARK} {nonce} {line}")
 }
 
+/// Passes text on with line ends and backslashes escaped.
+struct Escaped<'f, W>(&'f mut W);
+
+impl<W: Write> Write for Escaped<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| match c {
+            '\n' => self.0.write_str("\\n"),
+            '\\' => self.0.write_str("\\\\"),
+            other => self.0.write_char(other),
+        })
+    }
+}
+
 /// A `0x…` number.
 fn hexadecimal(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
@@ -129,11 +141,11 @@ mod tests {
     fn every_kind_survives_the_wire() {
         for line in [
             Line::Begin { check: "gate-bits" },
-            Line::Given { name: "handler", value: "0xffff ffff" },
+            Line::Given { name: "the handler", value: "0xffff = ffff" },
             Line::Expected { text: "3 frames" },
             Line::Got { text: "" },
             Line::Bits { width: 64, expected: 0x8e00, got: 0xee00, fields: "P:47-47,DPL:46-45" },
-            Line::Panic { location: "src/lib.rs:3:5", message: "left\\nright" },
+            Line::Panic { location: "src/lib.rs:3:5", message: "left, right" },
             Line::Fail { message: "the present bit is clear" },
             Line::Pass,
         ] {
@@ -159,6 +171,13 @@ mod tests {
         ] {
             assert_eq!(Line::parse(text, "1"), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_written_line_end_is_told_from_a_real_one() {
+        let mut text = String::new();
+        write(&mut text, "1", Line::Fail { message: "\\n\n" }).expect("written");
+        assert_eq!(text, "graded 1 fail \\\\n\\n\n");
     }
 
     #[test]

@@ -81,7 +81,13 @@ enum Command {
     Bless(cmd::bless::Args),
     Diff(cmd::diff::Args),
     Inspect(cmd::inspect::Args),
+    List(cmd::list::Args),
     Check(cmd::check::Args),
+    Grade(cmd::grade::Args),
+    Watch(cmd::watch::Args),
+    Hint(cmd::hint::Args),
+    Solution(cmd::solution::Args),
+    Reset(cmd::reset::Args),
     Exercises(cmd::exercises::Args),
 }
 
@@ -102,7 +108,13 @@ fn main() -> ExitCode {
         Command::Diff(args) => cmd::diff::main(&args, cli.toolchain),
         Command::Inspect(args) => cmd::inspect::main(&args, cli.toolchain),
         Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),
+        Command::List(args) => cmd::list::main(&args),
         Command::Check(args) => cmd::check::main(&args, cli.toolchain),
+        Command::Grade(args) => cmd::grade::main(&args, cli.toolchain),
+        Command::Watch(args) => cmd::watch::main(&args, cli.toolchain),
+        Command::Hint(args) => cmd::hint::main(&args),
+        Command::Solution(args) => cmd::solution::main(&args, cli.toolchain),
+        Command::Reset(args) => cmd::reset::main(&args),
         Command::Exercises(args) => cmd::exercises::main(&args, cli.toolchain),
         Command::Image(args) => cmd::image::main(&args, cli.toolchain),
     });

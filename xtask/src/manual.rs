@@ -26,6 +26,8 @@ Examples:
   cargo xtask doctor                       # what is there, and what is not
   cargo xtask run m2                       # build and boot a milestone
   cargo xtask run m0 --boot fast           # the same in a quarter of a second
+  cargo xtask list                         # the exercises, and which one comes next
+  cargo xtask watch                        # the next one, graded at every save
   cargo xtask test                         # everything that proves the repository works
   cargo xtask test guest/m1 --timings      # some of it, and where the time went
   cargo xtask image m2 -o m2.iso           # for a USB stick, a CD or a disk
@@ -37,8 +39,8 @@ Ways to boot:
   limine  as uefi, by the Limine boot loader; `setup --limine` fetches it
 
 Exit status:
-  0    it worked: the kernel completed, no test failed, nothing is missing
-  1    it did not: the kernel or a test failed, a requirement is missing
+  0    it worked: the kernel completed, no test failed, all points, nothing is missing
+  1    it did not: the kernel or a test failed, points or a requirement are missing
   2    it could not be tried: a mistake on the command line, a tool that is missing
   130  it was interrupted
 
@@ -55,6 +57,8 @@ Environment:
 
 Files:
   target/           all that is built, and the firmware's variables between runs
+  exercises/.progress.json, exercises/*/src/lib.rs.backup-*
+                    points and hints so far; what `reset` put aside
   bench/budgets.toml, */tests/guest.toml
                     limits of `bench`; what `test` must observe of test kernels";
 

@@ -1,5 +1,5 @@
-//! The terminal in raw mode: each key goes to the kernel as it is pressed, and the
-//! kernel alone echoes it.
+//! The terminal in raw mode: each key is handed over as it is pressed, and not echoed:
+//! to the kernel, which echoes it itself, or to `watch`.
 //!
 //! Whatever way xtask ends, the terminal is put back: by the guard's drop, or by
 //! [`restore`] where the process is left at once.
@@ -26,10 +26,21 @@ impl Raw {
     /// # Errors
     /// Stdin is no terminal.
     pub fn enter() -> Result<Self> {
+        Self::without(LocalModes::ISIG)
+    }
+
+    /// The same, but Ctrl-C and its like are still signals.
+    ///
+    /// # Errors
+    /// Stdin is no terminal.
+    pub fn enter_for_keys() -> Result<Self> {
+        Self::without(LocalModes::empty())
+    }
+
+    fn without(more: LocalModes) -> Result<Self> {
         let before = tcgetattr(stdin()).context("cannot read the terminal's mode")?;
         let mut raw = before.clone();
-        raw.local_modes -=
-            LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
+        raw.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::IEXTEN | more;
         raw.input_modes -= InputModes::IXON | InputModes::ICRNL | InputModes::ISTRIP;
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;

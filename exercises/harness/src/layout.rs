@@ -18,13 +18,14 @@ impl Layout {
     ///
     /// # Panics
     /// At compile time, where it is a constant: if a field lies outside, is upside
-    /// down, or overlaps the one before it.
+    /// down, overlaps the one before it, or has a comma in its name.
     pub const fn new(width: u32, fields: &'static [Field]) -> Self {
         assert!(width >= 1 && width <= 64, "a value has 1 to 64 bits");
         let mut above = width;
         let mut next = 0;
         while next < fields.len() {
-            let (_, high, low) = fields[next];
+            let (name, high, low) = fields[next];
+            assert!(!has_comma(name), "a field's name holds no comma: reports are cut there");
             assert!((high as u32) < above, "a field lies outside or overlaps the one before");
             assert!(low <= high, "a field is given highest bit first");
             above = low as u32;
@@ -37,6 +38,18 @@ impl Layout {
     pub const fn width(&self) -> u32 {
         self.width
     }
+}
+
+const fn has_comma(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b',' {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }
 
 /// As reports carry it: `NAME:HIGH-LOW`, with commas; `-` for a value without fields.

@@ -199,7 +199,7 @@ mod tests {
         assert!(!holds);
         assert_eq!(
             text,
-            "graded n begin sums\ngraded n bits 2 0x1 0x0 LOW:0-0\ngraded n given b 0x2\n\
+            "graded n begin sums\ngraded n bits 2 0x1 0x0 LOW:0-0\ngraded n given b = 0x2\n\
              graded n fail the low bit\n"
         );
     }
@@ -210,6 +210,6 @@ mod tests {
             trial.given("long", "é".repeat(500));
             trial.fail("no")
         });
-        assert!(text.contains(&format!("given long {}\n", "é".repeat(INPUT_BYTES / 2))));
+        assert!(text.contains(&format!("given long = {}\n", "é".repeat(INPUT_BYTES / 2))));
     }
 }

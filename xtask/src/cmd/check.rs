@@ -1,26 +1,24 @@
 //! `cargo xtask check`: grades one exercise and explains.
 
 use crate::{
-    build::Builder,
     exercises::{
-        self, feedback,
-        grader::{self, Grader},
-        pristine::Course,
-        schema::Kind,
-        stage::Stage,
+        self,
+        desk::{self, Desk},
+        feedback,
+        grader::fresh_seed,
+        progress::Progress,
     },
-    setup,
-    toolchain::{Choice, Toolchain},
+    toolchain::Choice,
     ui,
     workspace::Workspace,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::process::ExitCode;
 
 /// Grades one exercise and says what is wrong, and why.
 ///
 /// The exit status is 0 only for full points. Inputs are random; the seed that is
-/// printed repeats them.
+/// printed repeats them. Points are noted for `list` in exercises/.progress.json.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -46,26 +44,12 @@ pub struct Args {
 pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let exercise = exercises::find(&exercises::all(&workspace)?, &args.exercise)?;
-    if exercise.description.has(Kind::Boot) {
-        setup::emulator(false)?;
-    }
-    let toolchain = Toolchain::prepare(choice, &workspace)?;
-    let builder = Builder { workspace: &workspace, toolchain: &toolchain };
-    let grader =
-        Grader { workspace: &workspace, toolchain: &toolchain, loader: builder.loader_pvh()? };
-    let file = exercise.learner_file();
-    let learner = std::fs::read_to_string(&file).with_context(|| {
-        format!(
-            "cannot read {}; `cargo xtask reset {}` restores it",
-            exercise.shown_file(),
-            exercise.id()
-        )
-    })?;
-    let course = Course::open_for(&exercise, &workspace, &toolchain, args.as_is)?;
-    let stage = Stage::claim(&toolchain, &course.folder)?;
-    let mut graded =
-        grader.grade(&exercise, &learner, args.seed.unwrap_or_else(grader::fresh_seed), &stage)?;
-    graded.remarks.extend(course.remarks);
+    // Whatever is wrong with it is better said before the work than after.
+    Progress::read(&exercises::folder(&workspace))?;
+    let learner = desk::read_learner(&exercise)?;
+    let exercises = std::slice::from_ref(&exercise);
+    let mut desk = Desk::prepare(workspace, choice, exercises, args.as_is)?;
+    let graded = desk.grade(&exercise, &learner, args.seed.unwrap_or_else(fresh_seed))?;
     if args.json {
         ui::result(&format!("{}\n", serde_json::to_string_pretty(&graded)?))?;
     } else {

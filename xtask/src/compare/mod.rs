@@ -5,6 +5,7 @@
 //! - [`dependencies`]: new libraries, and why
 //! - [`maps`]: address spaces side by side
 //! - [`source`]: the text of the sources, by concept
+//! - [`mine`]: an exercise beside its starter or reference
 //! - [`columns`], [`text`]: for a terminal
 //! - [`html`], [`page`]: for the book and for a projector
 //!
@@ -16,6 +17,7 @@ pub mod columns;
 pub mod dependencies;
 pub mod html;
 pub mod maps;
+pub mod mine;
 pub mod modules;
 pub mod page;
 pub mod sequence;

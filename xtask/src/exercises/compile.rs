@@ -19,6 +19,10 @@ const PROFILE: &str = "exercise";
 const LIMIT: Duration = Duration::from_secs(180);
 /// How much address space a compiler may take.
 const MEMORY_MAX: u64 = 8 << 30;
+/// How many seconds of computing one call of a compiler may take, beyond which the system
+/// ends it: on any machine more than the largest library needs, less than it takes to lose
+/// patience.
+const COMPUTING_MAX: u64 = 30;
 
 /// What cargo calls the program of the checks of one kind.
 pub fn program(exercise: &Exercise, kind: Kind) -> String {
@@ -41,21 +45,43 @@ pub fn build(
     command.arg("--target-dir").arg(&stage.target);
     // Where the stage lies must not stand in what people read, nor decide what is built.
     command.env_remove("CARGO_TARGET_DIR");
+    // `cargo xtask` sets it, and libraries' build scripts would run again where it changes.
+    command.env_remove("CARGO_MANIFEST_DIR");
     if kind == Kind::Boot {
         command.args(["--target", KERNEL_TARGET, "--"]);
         command.arg(format!("-Clink-arg=-T{}/shared/kernel.ld", stage.root.display()));
     }
-    limit_memory(&mut command);
+    limit_resources(&mut command);
     let finished =
         process::capture(&mut command, host::scaled(LIMIT)).context("cannot start cargo")?;
     if process::interrupted() {
         bail!("interrupted");
     }
-    if finished.status.is_none() {
-        let reason = format!("the compiler was not done after {} s", LIMIT.as_secs());
+    if let Some(reason) = gave_up(&finished) {
         return Ok(Err(NotBuilt::CompilerGaveUp { reason }));
     }
     read(&finished, &program, exercise)
+}
+
+/// Why the compiler did not come to an end.
+fn gave_up(finished: &Finished) -> Option<String> {
+    if finished.success() {
+        return None;
+    }
+    // What the learner's file is blamed for comes on standard output.
+    let says = |word: &str| finished.stderr.contains(word);
+    if finished.status.is_none() {
+        Some(format!("the compiler was not done after {} s", LIMIT.as_secs()))
+    } else if says("SIGXCPU") || says("signal: 24") {
+        Some(format!(
+            "the compiler computed for {COMPUTING_MAX} s and was ended: look for a constant \
+             whose computing never ends"
+        ))
+    } else if says("SIGKILL") || says("SIGABRT") || says("memory allocation of") {
+        Some("the compiler ran out of memory: look for something that grows without end".into())
+    } else {
+        None
+    }
 }
 
 /// Finds the program or the errors in what cargo said.
@@ -115,10 +141,12 @@ fn plain(text: &str) -> String {
     plain
 }
 
-fn limit_memory(command: &mut Command) {
+fn limit_resources(command: &mut Command) {
     let limit = || {
-        let limit = Rlimit { current: Some(MEMORY_MAX), maximum: Some(MEMORY_MAX) };
-        setrlimit(Resource::As, limit)?;
+        for (resource, most) in [(Resource::As, MEMORY_MAX), (Resource::Cpu, COMPUTING_MAX)] {
+            // At its second limit computing is ended by SIGKILL, which says less.
+            setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most + 1) })?;
+        }
         Ok(())
     };
     // SAFETY: the hook only makes a system call, which is allowed between fork and exec.

@@ -18,10 +18,12 @@ const COMPUTING_MAX: u64 = 60;
 pub fn confine(command: &mut Command) -> Result<()> {
     let limit =
         |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    // At its second limit computing is ended by SIGKILL, which says less.
+    let computing = Rlimit { current: Some(COMPUTING_MAX), maximum: Some(COMPUTING_MAX + 1) };
     let filter = filter::program().context("cannot make the filter of system calls")?;
     let hook = move || {
         limit(Resource::As, MEMORY_MAX)?;
-        limit(Resource::Cpu, COMPUTING_MAX)?;
+        setrlimit(Resource::Cpu, computing)?;
         limit(Resource::Fsize, 0)?;
         limit(Resource::Core, 0)?;
         filter::apply(&filter)

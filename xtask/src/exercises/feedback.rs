@@ -66,6 +66,9 @@ fn explain_not_built(exercise: &Exercise, why: &NotBuilt) -> Vec<String> {
         NotBuilt::CompilerGaveUp { reason } => {
             vec![format!("  {}: {reason}", exercise.shown_file())]
         }
+        NotBuilt::NotSubmitted | NotBuilt::NotGraded { .. } => {
+            vec![format!("  {}", why.headline())]
+        }
         NotBuilt::DoesNotCompile { errors, messages } => {
             let count =
                 if *errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };

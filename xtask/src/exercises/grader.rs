@@ -64,6 +64,12 @@ impl Grader<'_> {
                 }
             }
         }
+        if !sources::is_readable(learner) {
+            let reason = "the compiler takes it, but the grader cannot read it; write it in a \
+                          plainer way"
+                .to_owned();
+            return Ok(not_built(exercise, seed, NotBuilt::Refused { reason }));
+        }
         let mut graded = blank(exercise, seed);
         let mut forged = 0;
         for (kind, program) in programs {
@@ -174,7 +180,8 @@ fn blank(exercise: &Exercise, seed: u64) -> Graded {
     }
 }
 
-fn not_built(exercise: &Exercise, seed: u64, why: NotBuilt) -> Graded {
+/// The result where nothing was run.
+pub fn not_built(exercise: &Exercise, seed: u64, why: NotBuilt) -> Graded {
     let checks = exercise.description.checks.iter();
     let checks = checks
         .map(|check| result(check, Some(CheckOutcome::NotRun), Evidence::default()))

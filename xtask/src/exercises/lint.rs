@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// rustfmt must leave every file as it is.
 pub fn formatting(exercise: &Exercise, workspace: &Workspace) -> Result<()> {
     let mut command = Command::new("rustfmt");
-    command.current_dir(&workspace.root).args(["--check", "--edition", "2024"]);
+    command.args(["--check", "--edition", "2024", "--config-path"]).arg(&workspace.root);
     for file in [LEARNER_FILE, SOLUTION_FILE, "checks/host.rs", "checks/boot.rs"] {
         let file = exercise.folder.join(file);
         if file.is_file() {

@@ -2,29 +2,46 @@
 //!
 //! - [`schema`]: what `exercise.toml` says
 //! - [`pristine`]: the course as it was handed out
-//! - [`stage`]: a copy of it in which a learner's file is compiled
+//! - [`stage`]: a copy of it in which a learner's file is compiled; [`donor`]: libraries
+//!   for a new one
 //! - [`sources`]: rules for that file; [`compile`]: cargo's part
 //! - [`on_host`] ([`confine`]d), [`in_guest`]: the checks run
 //! - [`reports`]: what they say on the wire; [`outcome`]: what came of them
 //! - [`grader`]: all of this for one exercise
+//! - [`grading`]: all of this for many exercises, and many learners
 //! - [`feedback`], [`picture`]: the same for people
-//! - [`verify`], [`lint`]: the exercises themselves put to the test
+//! - [`verify`], [`lint`]: the exercises themselves put to the test; [`scaffold`]: new ones
+//! - [`desk`]: what grading a learner's own file takes; [`progress`]: what came of it so
+//!   far; [`overview`]: all of it at a glance
+//! - [`watch`]: graded at every save; [`hints`]; [`pristine`], [`restore`]: starters, and the way back to them
 
 pub mod compile;
 pub mod confine;
+mod date;
+pub mod desk;
+pub mod donor;
 pub mod feedback;
 pub mod grader;
+pub mod grading;
+pub mod hints;
 pub mod in_guest;
 pub mod lint;
 pub mod on_host;
 pub mod outcome;
+pub mod overview;
 pub mod picture;
 pub mod pristine;
+pub mod progress;
 pub mod reports;
+pub mod restore;
+#[cfg(test)]
+pub mod samples;
+pub mod scaffold;
 pub mod schema;
 pub mod sources;
 pub mod stage;
 pub mod verify;
+pub mod watch;
 
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail, ensure};
@@ -33,6 +50,8 @@ use std::path::{Path, PathBuf};
 
 /// The folder of all exercises, from the workspace's root.
 pub const FOLDER: &str = "exercises";
+/// Names another folder in its place: so tests do not touch what learners wrote.
+pub const FOLDER_VARIABLE: &str = "MYRIA_EXERCISES";
 /// The package that every exercise's checks use.
 pub const HARNESS: &str = "harness";
 /// The file a learner edits, from the exercise's folder.
@@ -73,12 +92,24 @@ impl Exercise {
     }
 }
 
+/// The folder of all exercises.
+pub fn folder(workspace: &Workspace) -> PathBuf {
+    folder_at(&workspace.root)
+}
+
+/// The folder of all exercises of the course in `root`. The variable stands for that of
+/// the workspace, not of a course as it was handed out.
+fn folder_at(root: &Path) -> PathBuf {
+    let other = std::env::var_os(FOLDER_VARIABLE).filter(|_| root.join("xtask").is_dir());
+    other.map_or_else(|| root.join(FOLDER), PathBuf::from)
+}
+
 /// All exercises, in the order of the course.
 ///
 /// # Errors
 /// If a description cannot be read or two have the same number.
 pub fn all(workspace: &Workspace) -> Result<Vec<Exercise>> {
-    in_folder(&workspace.root.join(FOLDER))
+    in_folder(&folder(workspace))
 }
 
 fn in_folder(folder: &Path) -> Result<Vec<Exercise>> {

@@ -15,12 +15,18 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{Command, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 /// How long a check may take on an idle machine.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How often it is looked at whether it still writes.
+const LOOK: Duration = Duration::from_millis(200);
 /// How much it may write.
 const OUTPUT_MAX: u64 = 1 << 20;
 
@@ -42,13 +48,21 @@ pub fn run(program: &Path, check: &str, nonce: &str, seed: u64) -> Result<(Heard
     }
     let mut stdout =
         pipes.stdout.take().context("the checks' output is not connected")?.take(OUTPUT_MAX);
+    let flooded = Arc::new(AtomicBool::new(false));
+    let noticed = Arc::clone(&flooded);
     let reader = thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What was read up to an error is what there is. Closing the pipe ends a flood.
+        // What was read up to an error is what there is.
         let _ = stdout.read_to_end(&mut bytes);
+        noticed.store(bytes.len() as u64 >= OUTPUT_MAX, Ordering::Relaxed);
         bytes
     });
-    let status = running.wait_until(Instant::now() + limit)?;
+    let end = Instant::now() + limit;
+    let mut status = None;
+    // Who has written too much need not write on until the end.
+    while status.is_none() && Instant::now() < end && !flooded.load(Ordering::Relaxed) {
+        status = running.wait_until(end.min(Instant::now() + LOOK))?;
+    }
     if status.is_none() {
         running.kill();
         running.wait()?;
@@ -62,8 +76,7 @@ pub fn run(program: &Path, check: &str, nonce: &str, seed: u64) -> Result<(Heard
         evidence: Evidence::default(),
     });
     if heard.outcome.is_none() || status.is_none() {
-        let flooded = bytes.len() as u64 >= OUTPUT_MAX;
-        heard.outcome = Some(ending(status, flooded, limit));
+        heard.outcome = Some(ending(status, flooded.load(Ordering::Relaxed), limit));
     }
     Ok((heard, forged))
 }

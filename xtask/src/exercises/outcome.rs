@@ -50,6 +50,23 @@ pub enum NotBuilt {
     DoesNotCompile { errors: usize, messages: String },
     /// The compiler did not come to an end.
     CompilerGaveUp { reason: String },
+    /// There is no file.
+    NotSubmitted,
+    /// The grader could not work: not the learner's fault.
+    NotGraded { reason: String },
+}
+
+impl NotBuilt {
+    /// One line that says why.
+    pub fn headline(&self) -> String {
+        match self {
+            Self::Refused { reason } | Self::CompilerGaveUp { reason } => reason.clone(),
+            Self::DoesNotCompile { errors: 1, .. } => "it does not compile: an error".to_owned(),
+            Self::DoesNotCompile { errors, .. } => format!("it does not compile: {errors} errors"),
+            Self::NotSubmitted => "not submitted".to_owned(),
+            Self::NotGraded { reason } => format!("it could not be graded: {reason}"),
+        }
+    }
 }
 
 /// One check.

@@ -11,7 +11,7 @@
 
 use super::{
     Exercise, FOLDER, LEARNER_FILE,
-    stage::{PACKAGES, ROOT_FILES, files},
+    stage::{PACKAGES, ROOT_FILES, files, place},
 };
 use crate::{process, toolchain::Toolchain, workspace::Workspace};
 use anyhow::{Context, Result, bail, ensure};
@@ -150,7 +150,7 @@ fn changes(course: &Path, root: &Path) -> Result<Option<String>> {
         file.ends_with(LEARNER_FILE)
             && course.join(file).with_file_name("../exercise.toml").is_file()
     };
-    let same = |file: &Path| match (fs::read(course.join(file)), fs::read(root.join(file))) {
+    let same = |file: &Path| match (fs::read(course.join(file)), fs::read(place(root, file))) {
         (Ok(sealed), Ok(here)) => sealed == here,
         _ => false,
     };

@@ -62,9 +62,21 @@ fn read_fields(text: &str) -> Vec<(String, u8, u8)> {
     text.split(',').filter_map(field).collect()
 }
 
-/// Line ends travel as `\n`.
+/// Line ends travel as `\n`, backslashes as two.
 fn unescaped(text: &str) -> String {
-    text.replace("\\n", "\n")
+    let mut plain = String::with_capacity(text.len());
+    let mut escaped = false;
+    for c in text.chars() {
+        match (escaped, c) {
+            (false, '\\') => escaped = true,
+            (false, other) => plain.push(other),
+            (true, other) => {
+                plain.push(if other == 'n' { '\n' } else { other });
+                escaped = false;
+            }
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -72,8 +84,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn texts_come_as_they_were_written() {
+        assert_eq!(unescaped(r"a\nb\\nc"), "a\nb\\nc");
+    }
+
+    #[test]
     fn reports_are_put_together_and_forgeries_counted() {
-        let text = "graded 1 begin a\ngraded 1 pass\ngraded 1 begin b\ngraded 1 given x 0x3\n\
+        let text = "graded 1 begin a\ngraded 1 pass\ngraded 1 begin b\ngraded 1 given x = 0x3\n\
                     graded 2 pass\ngraded 1 bits 8 0x1 0x2 P:7-7,TYPE:3-0\ngraded 1 fail no\n\
                     graded 1 pass\ngraded 1 begin c\n";
         let (heard, forged) = read(text.lines(), "1");

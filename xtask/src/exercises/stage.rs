@@ -6,7 +6,7 @@
 //! each other. It holds everything an exercise is built from but solutions and wrong
 //! variants; all learners' files but the one that is graded are empty.
 
-use super::{FOLDER, LEARNER_FILE};
+use super::{FOLDER, LEARNER_FILE, donor};
 use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, bail};
 use std::{
@@ -52,6 +52,9 @@ impl Stage {
             }
             let stage = Self { target: root.join("target"), root, _claim: claim };
             stage.fill(source).context("cannot copy the course for grading")?;
+            if !donor::is_built(&stage.target) {
+                donor::adopt(&stage, &folder)?;
+            }
             return Ok(stage);
         }
         bail!("all {STAGES_MAX} folders below {} are in use", folder.display())
@@ -66,10 +69,10 @@ impl Stage {
     fn fill(&self, source: &Path) -> Result<()> {
         let files = files(source)?;
         for file in &files {
-            let learners = file.ends_with(LEARNER_FILE) && is_exercise(source, file);
-            let bytes = match learners {
+            let path = place(source, file);
+            let bytes = match is_learners(source, file) {
                 true => EMPTY.as_bytes().to_vec(),
-                false => fs::read(source.join(file)).with_context(|| file.display().to_string())?,
+                false => fs::read(&path).with_context(|| file.display().to_string())?,
             };
             self.write(file, &bytes)?;
         }
@@ -90,6 +93,18 @@ impl Stage {
         }
         for stale in here.difference(&files) {
             fs::remove_file(self.root.join(stale)).with_context(|| stale.display().to_string())?;
+        }
+        self.sweep().context("cannot remove what is no exercise any more")
+    }
+
+    /// Removes the folders of exercises that are gone: cargo would look for a package in
+    /// each.
+    fn sweep(&self) -> Result<()> {
+        for entry in self.root.join(FOLDER).read_dir()? {
+            let folder = entry?.path();
+            if folder.is_dir() && !folder.join("Cargo.toml").is_file() {
+                fs::remove_dir_all(folder)?;
+            }
         }
         Ok(())
     }
@@ -125,16 +140,26 @@ pub fn files(root: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(files)
 }
 
-/// Whether a file belongs to an exercise, as the harness does not.
-fn is_exercise(source: &Path, file: &Path) -> bool {
-    let folder = file.parent().and_then(Path::parent);
-    folder.is_some_and(|folder| source.join(folder).join("exercise.toml").is_file())
+/// Whether a learner writes the file; the harness has one of that name too.
+pub fn is_learners(root: &Path, file: &Path) -> bool {
+    let path = place(root, file);
+    let folder = path.parent().and_then(Path::parent);
+    file.ends_with(LEARNER_FILE)
+        && folder.is_some_and(|folder| folder.join("exercise.toml").is_file())
+}
+
+/// Where a file of the course in `root` lies.
+pub fn place(root: &Path, file: &Path) -> PathBuf {
+    match file.strip_prefix(FOLDER) {
+        Ok(below) => super::folder_at(root).join(below),
+        Err(_) => root.join(file),
+    }
 }
 
 /// All files below `folder` that a stage needs, by their paths from `root`.
 fn list(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
     const LEFT_OUT: [&str; 4] = ["solution", "wrong", "target", "README.md"];
-    let path = root.join(folder);
+    let path = place(root, folder);
     for entry in path.read_dir().with_context(|| format!("cannot read {}", path.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", path.display()))?;
         let name = entry.file_name();

@@ -15,6 +15,9 @@
 //! - [`comparisons`]: `diff` and `inspect`
 //! - [`exercises`]: every variant of every exercise is graded as it must be
 //! - [`tampering`]: changes beside a learner's file change no verdict
+//! - [`hostile`], [`grading`]: learners' files that mean harm; `grade`, for one and for
+//!   a class
+//! - [`learner`], [`watch`]: what else learners and authors do, on a copy ([`copied`])
 //! - [`transcripts`]: what the book quotes of boots is what they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
@@ -26,16 +29,20 @@ pub mod case_files;
 pub mod cases;
 pub mod cli;
 pub mod comparisons;
+pub mod copied;
 pub mod endings;
 pub mod exercises;
 pub mod expect;
 pub mod gdb;
+pub mod grading;
 pub mod guest;
 pub mod hardware;
 pub mod host;
+pub mod hostile;
 pub mod image_reader;
 pub mod images;
 pub mod layering;
+pub mod learner;
 pub mod loader_refusals;
 pub mod miri;
 pub mod monitor;
@@ -50,6 +57,7 @@ pub mod terminal;
 pub mod timings;
 pub mod toolchains;
 pub mod transcripts;
+pub mod watch;
 
 use anyhow::Result;
 use bench::{Bench, Need};

@@ -2,9 +2,9 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, comparisons, endings, exercises, gdb, guest, hardware, host,
-    image_reader, images, loader_refusals, miri, monitor, refusals, setup, static_checks,
-    tampering, toolchains, transcripts,
+    Test, boots, budgets, cli, comparisons, endings, exercises, gdb, grading, guest, hardware,
+    host, hostile, image_reader, images, learner, loader_refusals, miri, monitor, refusals, setup,
+    static_checks, tampering, toolchains, transcripts, watch,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -27,6 +27,10 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(comparisons::tests(workspace));
     tests.extend(exercises::tests(workspace)?);
     tests.extend(tampering::tests());
+    tests.extend(learner::tests());
+    tests.extend(watch::tests());
+    tests.extend(hostile::tests(workspace)?);
+    tests.extend(grading::tests());
     tests.extend(cli::tests());
     tests.extend(setup::tests());
     tests.extend(endings::tests());

@@ -15,6 +15,8 @@ use shared::exit::{self, Reason};
 mod m0;
 mod m1;
 mod m2;
+pub mod probe;
+pub mod user;
 
 pub use m0::{m0, m0_with};
 pub use m1::{m1, m1_with};
