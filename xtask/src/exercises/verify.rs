@@ -85,7 +85,20 @@ pub fn files(exercise: &Exercise) -> Result<()> {
     for part in [format!("cargo xtask check {id}"), chapter.clone()] {
         ensure!(readme.contains(&part), "exercises/{id}/README.md lacks `{part}`");
     }
+    for link in links(&readme) {
+        let target = exercise.folder.join(link);
+        ensure!(target.exists(), "exercises/{id}/README.md links to `{link}`, which is not there");
+    }
     no_leak(exercise, &readme)
+}
+
+/// What a text in Markdown links to inside the repository, without the parts behind `#`.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(link, _)| link.split('#').next().unwrap_or(link))
+        .filter(|link| !link.is_empty() && !link.contains("://"))
 }
 
 /// No line of the solution that is not in the starter stands anywhere a learner looks
@@ -188,4 +201,15 @@ fn wrong_files(exercise: &Exercise) -> Result<Vec<PathBuf>> {
 
 fn read(file: PathBuf) -> Result<String> {
     fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_into_the_repository_are_found() {
+        let text = "[a](b.rs), [c](https://example.org) and [d](../e.md#part), [f](#here)";
+        assert_eq!(links(text).collect::<Vec<_>>(), ["b.rs", "../e.md"]);
+    }
 }

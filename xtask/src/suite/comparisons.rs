@@ -194,7 +194,7 @@ fn options(left: &Milestone, right: &Milestone) -> Result<()> {
         value["version"] == 1 && value["left"]["name"] == one,
         "the earlier milestone does not come first"
     );
-    for (second, mention) in [("mine", "no exercises yet"), (one, "two different milestones")] {
+    for (second, mention) in [("mine", "`mine` comes first"), (one, "two different milestones")] {
         let called = Xtask::new(["diff", one, second]).run()?;
         ensure!(
             called.status == Some(2) && called.stderr.contains(mention) && called.stdout.is_empty(),
