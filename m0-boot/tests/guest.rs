@@ -32,6 +32,7 @@ const CASES: &[Case] = &[
     ("invalid-opcode", exceptions::invalid_opcode),
     ("device-not-available", exceptions::device_not_available),
     ("double-fault", exceptions::double_fault),
+    ("missing-gate", exceptions::missing_gate),
     ("invalid-tss", exceptions::invalid_tss),
     ("segment-not-present", exceptions::segment_not_present),
     ("stack-segment", exceptions::stack_segment),
