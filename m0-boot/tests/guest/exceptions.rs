@@ -97,8 +97,13 @@ pub fn double_fault() {
 /// A breakpoint whose gate is not present. (QEMU's error code names another vector than
 /// the breakpoint's; Intel SDM Vol. 3A, 7.13 "Error Code", Figure 7-7, has the right one.)
 pub fn missing_gate() {
+    /// P, the present bit of a gate (7.14.1 "64-Bit Mode IDT", Figure 7-8).
+    const PRESENT: u64 = 1 << 47;
     let missing = usize::from(Vector::BREAKPOINT.0);
-    copy_idt(|vector, gate| if vector == missing { [0, 0] } else { gate });
+    copy_idt(|vector, [low, high]| match vector == missing {
+        true => [low & !PRESENT, high],
+        false => [low, high],
+    });
     x86_64::instructions::interrupts::int3();
 }
 

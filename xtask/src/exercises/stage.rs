@@ -37,7 +37,11 @@ pub struct Stage {
 impl Stage {
     /// Claims a free stage and brings it up to date with the course in `source`.
     pub fn claim(toolchain: &Toolchain, source: &Path) -> Result<Self> {
-        let folder = toolchain.target.join("exercises");
+        let folder = toolchain.target.join(FOLDER);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        // One name for one place, whichever links lead there: cargo goes by names.
+        let folder = fs::canonicalize(&folder)
+            .with_context(|| format!("cannot find {}", folder.display()))?;
         for number in 0..STAGES_MAX {
             let root = folder.join(format!("stage-{number}"));
             fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;

@@ -69,10 +69,17 @@ fn tampering(bench: &Bench) -> Result<()> {
 
 /// `check` in the clone, as JSON.
 fn in_clone(bench: &Bench, clone: &Path, options: &[&str]) -> Result<Value> {
+    // A target folder of its own, or the clone's libraries would take the place of those
+    // of the repository, whose debug information would then lead into the clone. The
+    // stages are the same: what they hold comes from git.
+    let target = clone.join("target");
+    let stages = bench.toolchain.target.join(FOLDER);
+    fs::create_dir_all(&target).and_then(|()| fs::create_dir_all(&stages))?;
+    std::os::unix::fs::symlink(&stages, target.join(FOLDER))?;
     let called = Xtask::new(["check", ID])
         .arguments(options)
         .env("CARGO_MANIFEST_DIR", clone.join("xtask"))
-        .env("CARGO_TARGET_DIR", &bench.workspace.target)
+        .env("CARGO_TARGET_DIR", target)
         .run()?;
     serde_json::from_str(&called.stdout)
         .with_context(|| format!("no JSON, but {}{}", called.stdout, called.stderr))
