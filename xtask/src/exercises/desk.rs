@@ -12,7 +12,10 @@ use crate::{
     workspace::Workspace,
 };
 use anyhow::{Context, Result, bail, ensure};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    slice,
+};
 
 /// Toolchain, loader and a stage.
 pub struct Desk {
@@ -44,7 +47,7 @@ impl Desk {
     /// Grades `learner`, the text of the learner's file, and notes what came of it.
     pub fn grade(&mut self, exercise: &Exercise, learner: &str, seed: u64) -> Result<Graded> {
         let Self { workspace, toolchain, loader, as_is, stage: kept } = self;
-        let course = Course::open_for(exercise, workspace, toolchain, *as_is)?;
+        let course = Course::open_for(slice::from_ref(exercise), workspace, toolchain, *as_is)?;
         // Whoever takes the workspace as it is may have changed a check meanwhile.
         let usable = |folder: &Path| *folder == course.folder && *folder != workspace.root;
         // What is not used any more is given back before another is claimed.
@@ -53,6 +56,7 @@ impl Desk {
             None => Stage::claim(toolchain, &course.folder)?,
         };
         let grader = Grader { workspace, toolchain, loader: loader.clone() };
+        grader.ready(slice::from_ref(exercise), &stage)?;
         let graded = grader.grade(exercise, learner, seed, &stage);
         if process::interrupted() {
             // A check that was ended by the signal has not failed.
@@ -81,7 +85,7 @@ pub fn starter(
     workspace: &Workspace,
     toolchain: &Toolchain,
 ) -> Result<String> {
-    let course = Course::open_for(exercise, workspace, toolchain, false)?;
+    let course = Course::open_for(slice::from_ref(exercise), workspace, toolchain, false)?;
     ensure!(
         course.folder != workspace.root,
         "the starter of {} was not handed out by git: {}",

@@ -7,7 +7,10 @@
 //! same sources; the notes by which cargo knows a library, written when that is complete,
 //! are copied first; and what belongs to an exercise is left out.
 
-use super::stage::{Stage, files, is_learners};
+use super::{
+    schema::Kind,
+    stage::{Stage, files, is_learners},
+};
 use crate::toolchain::KERNEL_TARGET;
 use anyhow::{Context, Result};
 use std::{
@@ -23,7 +26,16 @@ const PARTS: [&str; 3] = [".fingerprint", "build", "deps"];
 
 /// Whether libraries were compiled for kernels here, which come last.
 pub fn is_built(target: &Path) -> bool {
-    target.join(KERNEL_TARGET).join("exercise/deps").is_dir()
+    is_built_for(Kind::Boot, target)
+}
+
+/// Whether libraries were compiled here for checks of this kind.
+pub fn is_built_for(kind: Kind, target: &Path) -> bool {
+    let libraries = match kind {
+        Kind::Host => Path::new("exercise/deps").to_owned(),
+        Kind::Boot => Path::new(KERNEL_TARGET).join("exercise/deps"),
+    };
+    target.join(libraries).is_dir()
 }
 
 /// Gives `stage` what another stage in `folder` has compiled. Whether there was one.

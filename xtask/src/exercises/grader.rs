@@ -1,7 +1,7 @@
 //! Grades one exercise with one learner's file.
 
 use super::{
-    Exercise, compile, in_guest, on_host,
+    Exercise, compile, donor, in_guest, on_host,
     outcome::{CheckOutcome, CheckResult, Evidence, Graded, NotBuilt},
     reports::Heard,
     schema::{self, Kind},
@@ -9,9 +9,9 @@ use super::{
     stage::Stage,
 };
 use crate::{
-    symbolise::SourceLine, toolchain::Toolchain, trial::fresh_nonce, workspace::Workspace,
+    symbolise::SourceLine, toolchain::Toolchain, trial::fresh_nonce, ui, workspace::Workspace,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::{
     hash::{BuildHasher, RandomState},
     path::{Path, PathBuf},
@@ -27,6 +27,25 @@ pub struct Grader<'a> {
 }
 
 impl Grader<'_> {
+    /// Compiles the libraries under the exercises' checks, if `stage` has none yet: that
+    /// takes a minute, and is said.
+    pub fn ready(&self, exercises: &[Exercise], stage: &Stage) -> Result<()> {
+        for kind in [Kind::Host, Kind::Boot] {
+            let with = exercises.iter().find(|exercise| exercise.description.has(kind));
+            let Some(exercise) = with.filter(|_| !donor::is_built_for(kind, &stage.target)) else {
+                continue;
+            };
+            ui::step(format_args!("compiling the libraries under {kind} checks, once"), || {
+                // The checks do not compile without a learner's file; all below them does.
+                match compile::build(exercise, kind, stage, self.toolchain, self.workspace)? {
+                    Err(NotBuilt::CompilerGaveUp { reason }) => bail!("the libraries: {reason}"),
+                    _ => Ok(()),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
     /// Grades `learner`, the text of the learner's file, in `stage`.
     ///
     /// # Errors
@@ -43,7 +62,6 @@ impl Grader<'_> {
         let mut graded = self
             .run(exercise, learner, seed, stage)
             .with_context(|| format!("cannot grade {}", exercise.id()))?;
-        // The next exercise's build must not stumble over this file.
         graded.points = graded.checks.iter().map(|check| check.points).sum();
         graded.elapsed = start.elapsed();
         Ok(graded)

@@ -85,19 +85,18 @@ impl Course {
         Ok(Self { folder, remarks })
     }
 
-    /// The same for one exercise, which may be too new to be sealed.
+    /// The same for some exercises, of which one may be too new to be sealed.
     pub fn open_for(
-        exercise: &Exercise,
+        exercises: &[Exercise],
         workspace: &Workspace,
         toolchain: &Toolchain,
         as_is: bool,
     ) -> Result<Self> {
         let course = Self::open(workspace, toolchain, as_is)?;
-        if course.folder.join(FOLDER).join(exercise.id()).is_dir() {
-            return Ok(course);
-        }
+        let sealed = |one: &&Exercise| course.folder.join(FOLDER).join(one.id()).is_dir();
+        let Some(new) = exercises.iter().find(|one| !sealed(one)) else { return Ok(course) };
         let remark =
-            format!("{} is not sealed yet; graded with the checks as they are here", exercise.id());
+            format!("{} is not sealed yet; graded with the checks as they are here", new.id());
         Ok(Self { folder: workspace.root.clone(), remarks: vec![remark] })
     }
 

@@ -2,16 +2,12 @@
 
 use crate::{
     build::Builder,
-    exercises::{
-        Exercise, FOLDER, compile, donor, grader::Grader, pristine::Course, schema::Kind,
-        stage::Stage,
-    },
+    exercises::{Exercise, grader::Grader, pristine::Course, schema::Kind, stage::Stage},
     setup,
     toolchain::{Choice, Toolchain},
-    ui,
     workspace::Workspace,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use std::path::PathBuf;
 
 /// All that grading takes.
@@ -35,13 +31,7 @@ impl Room {
         }
         let toolchain = Toolchain::prepare(choice, &workspace)?;
         let loader = Builder { workspace: &workspace, toolchain: &toolchain }.loader_pvh()?;
-        let mut course = Course::open(&workspace, &toolchain, as_is)?;
-        let sealed = |one: &Exercise| course.folder.join(FOLDER).join(one.id()).is_dir();
-        if let Some(new) = exercises.iter().find(|one| !sealed(one)) {
-            let remark =
-                format!("{} is not sealed yet; graded with the checks as they are here", new.id());
-            course = Course { folder: workspace.root.clone(), remarks: vec![remark] };
-        }
+        let course = Course::open_for(exercises, &workspace, &toolchain, as_is)?;
         Ok(Self { workspace, toolchain, loader, course })
     }
 
@@ -59,29 +49,9 @@ impl Room {
         let mut stages = Vec::new();
         for _ in 0..count.max(1) {
             let stage = Stage::claim(&self.toolchain, &self.course.folder)?;
-            if !donor::is_built(&stage.target) {
-                ui::step("compiling the libraries under all exercises", || {
-                    self.compile_libraries(&stage, exercises)
-                })?;
-            }
+            self.grader().ready(exercises, &stage)?;
             stages.push(stage);
         }
         Ok(stages)
-    }
-
-    /// Compiles what exercises are built on, with no learner's file in place.
-    fn compile_libraries(&self, stage: &Stage, exercises: &[Exercise]) -> Result<()> {
-        for kind in [Kind::Host, Kind::Boot] {
-            let with = exercises.iter().find(|exercise| exercise.description.has(kind));
-            if let Some(exercise) = with {
-                // The checks do not compile without a learner's file; all below them does.
-                let built = compile::build(exercise, kind, stage, &self.toolchain, &self.workspace);
-                if crate::process::interrupted() {
-                    bail!("interrupted");
-                }
-                let _ = built.context("cannot compile the libraries")?;
-            }
-        }
-        Ok(())
     }
 }
