@@ -3,8 +3,8 @@
 
 use super::Instructions;
 use crate::Check;
+use m0_boot::idt;
 use m0_boot::traps::{self, FaultPolicy};
-use m0_boot::{clock, handshake, idt, logger, serial};
 
 /// Runs `checks` in a kernel that explains an exception and ends.
 pub fn m0(checks: &[Check]) -> ! {
@@ -13,10 +13,7 @@ pub fn m0(checks: &[Check]) -> ! {
 
 /// Runs `checks` in a kernel with a fault policy of its own.
 pub fn m0_with(policy: FaultPolicy, checks: &[Check]) -> ! {
-    serial::init().unwrap_or_else(|error| panic!("serial: {error}"));
-    clock::init().unwrap_or_else(|error| panic!("clock: {error}"));
-    logger::init();
-    let boot = handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"));
+    let boot = super::voice();
     traps::init(policy, idt::current_stack);
     Instructions::read(&boot).follow(checks)
 }

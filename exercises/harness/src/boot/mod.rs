@@ -7,7 +7,8 @@
 
 use crate::{Check, Trial};
 use arrayvec::ArrayString;
-use m0_boot::handshake::BootInfo;
+use m0_boot::handshake::{self, BootInfo};
+use m0_boot::{clock, logger, serial};
 use shared::cmdline::Options;
 use shared::events::{self, Console, Event};
 use shared::exit::{self, Reason};
@@ -15,12 +16,21 @@ use shared::exit::{self, Reason};
 mod m0;
 mod m1;
 mod m2;
+mod memory;
 pub mod probe;
 pub mod user;
 
 pub use m0::{m0, m0_with};
 pub use m1::{m1, m1_with};
 pub use m2::{m2, m2_with};
+
+/// Serial, clock and log, and what the loader tells.
+fn voice() -> BootInfo {
+    serial::init().unwrap_or_else(|error| panic!("serial: {error}"));
+    clock::init().unwrap_or_else(|error| panic!("clock: {error}"));
+    logger::init();
+    handshake::accept().unwrap_or_else(|error| panic!("handshake: {error}"))
+}
 
 /// What the grader says on the command line.
 struct Instructions {
