@@ -27,11 +27,37 @@ pub fn part(page: &mut Page, subject: &str, range: Range) -> Shown {
     Ok(show(page, file, &piece))
 }
 
+/// `{{#doc FILE from `…` to `…`}}`: a piece of a module's documentation, as what it is:
+/// Markdown.
+pub fn doc(page: &mut Page, file: &str, range: Range) -> Shown {
+    let piece = code::whole(&page.course.root, file)?.between(range.from, range.to)?;
+    let text = undocumented(&piece.text).ok_or("not every line there begins with `//!`")?;
+    page.quoted.insert(file.to_owned());
+    Ok(text)
+}
+
+/// What stands behind the `//!` of each line.
+fn undocumented(text: &str) -> Option<String> {
+    let lines = text.lines().map(|line| line.strip_prefix("//!"));
+    let lines: Option<Vec<&str>> = lines.collect();
+    Some(
+        lines?
+            .iter()
+            .map(|line| line.strip_prefix(' ').unwrap_or(line))
+            .fold(String::new(), |text, line| text + line + "\n"),
+    )
+}
+
 fn show(page: &mut Page, file: &str, piece: &Piece) -> String {
     page.quoted.insert(file.to_owned());
+    // A drawing in a module's documentation needs no comment signs.
+    let (language, text) = match undocumented(&piece.text) {
+        Some(drawing) => ("text", drawing),
+        None => (language(file), piece.text.clone()),
+    };
     format!(
         "<figure class=\"listing\">\n\n{}\n<figcaption><a href=\"{}#L{}\">{}, line {}</a></figcaption>\n</figure>\n",
-        fenced(language(file), &piece.text),
+        fenced(language, &text),
         sources::page(file),
         piece.line,
         escape(file),
