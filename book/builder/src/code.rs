@@ -2,8 +2,8 @@
 //! gets the text as it is today.
 //!
 //! An item is named by its path inside the file: `load`, `Gate::interrupt`, `GATES`,
-//! `<Gate as Drop>::drop`, `impl Drop for Gate`. A part of one is what stands between
-//! `ANCHOR: name` and `ANCHOR_END: name` in comments.
+//! `<Gate as Drop>::drop`, `impl Drop for Gate`, `global_asm!`. Of several with one name
+//! `#2` is the second.
 
 use anyhow::{Context, Result, bail};
 use proc_macro2::LineColumn;
@@ -26,12 +26,60 @@ pub struct Piece {
 pub fn item(root: &Path, file: &str, name: &str) -> Result<Piece> {
     let text = read(root, file)?;
     let parsed = syn::parse_file(&text).with_context(|| format!("cannot parse {file}"))?;
+    let (plain, which) = match name.rsplit_once('#') {
+        Some((plain, number)) => match number.parse::<usize>() {
+            Ok(number) => (plain, Some(number)),
+            Err(_) => (name, None),
+        },
+        None => (name, None),
+    };
     let mut found = Vec::new();
-    find(&parsed.items, name, &mut found);
-    match found.as_slice() {
-        [(start, end)] => Ok(cut(&text, start.line, end.line)),
-        [] => bail!("{file} has no item `{name}`"),
-        several => bail!("{file} has {} items `{name}`; say which by its type", several.len()),
+    find(&parsed.items, plain, &mut found);
+    let (start, end) = match (found.as_slice(), which) {
+        ([one], None) => one,
+        ([], _) => bail!("{file} has no item `{plain}`"),
+        (several, Some(which)) => several
+            .get(which.wrapping_sub(1))
+            .with_context(|| format!("{file} has {} items `{plain}`", several.len()))?,
+        (several, None) => {
+            bail!("{file} has {} items `{name}`; say which by `{name}#1`", several.len())
+        }
+    };
+    Ok(cut(&text, start.line, end.line))
+}
+
+/// A whole file.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn whole(root: &Path, file: &str) -> Result<Piece> {
+    Ok(Piece { text: read(root, file)?.trim_end().to_owned(), line: 1 })
+}
+
+impl Piece {
+    /// Without the documentation in front.
+    pub fn without_docs(self) -> Self {
+        let docs = self.text.lines().take_while(|line| line.starts_with("///")).count();
+        Self {
+            text: self.text.lines().skip(docs).collect::<Vec<_>>().join("\n"),
+            line: self.line + docs,
+        }
+    }
+
+    /// From the first line with `from` to the first line, that one included, with `to`.
+    ///
+    /// # Errors
+    /// If no line has the one or the other.
+    pub fn between(self, from: Option<&str>, to: Option<&str>) -> Result<Self> {
+        let lines: Vec<&str> = self.text.lines().collect();
+        let with = |text: &str, after: usize| {
+            let place = lines.iter().skip(after).position(|line| line.contains(text));
+            place.map(|place| after + place).with_context(|| format!("no line with `{text}` there"))
+        };
+        let start = from.map_or(Ok(0), |from| with(from, 0))?;
+        let end = to.map_or(Ok(lines.len().saturating_sub(1)), |to| with(to, start))?;
+        let piece = cut(&self.text, start + 1, end + 1);
+        Ok(Self { line: self.line + start, ..piece })
     }
 }
 
@@ -80,7 +128,7 @@ fn find(items: &[Item], name: &str, found: &mut Vec<Span>) {
         match item {
             Item::Impl(block) => {
                 let owner = type_name(&block.self_ty);
-                let of_trait = block.trait_.as_ref().map(|(path, ..)| path_name(path)); // adapt to syn 3
+                let of_trait = block.trait_.as_ref().map(|(path, ..)| path_name(path));
                 for member in &block.items {
                     let Some(own) = member_name(member) else { continue };
                     let wanted = match &of_trait {
@@ -97,6 +145,14 @@ fn find(items: &[Item], name: &str, found: &mut Vec<Span>) {
                 };
                 if whole == name {
                     found.push(span());
+                }
+            }
+            Item::Trait(of) => {
+                for member in &of.items {
+                    let syn::TraitItem::Fn(member) = member else { continue };
+                    if format!("{}::{}", of.ident, member.sig.ident) == name {
+                        found.push((member.span().start(), member.span().end()));
+                    }
                 }
             }
             Item::Mod(module) => {
@@ -142,6 +198,7 @@ fn member_name(member: &ImplItem) -> Option<String> {
 fn type_name(of: &syn::Type) -> String {
     match of {
         syn::Type::Path(path) => path_name(&path.path),
+        syn::Type::Reference(to) => type_name(&to.elem),
         _ => String::new(),
     }
 }
@@ -202,6 +259,29 @@ fn load() {}
             assert!(error.contains(file), "{error}");
         }
         assert!(anchor(folder.path(), "a.rs", "head").is_err());
+    }
+
+    #[test]
+    fn parts_are_cut_by_what_their_lines_hold() {
+        let folder = folder();
+        let new = || item(folder.path(), "a.rs", "Gate::new").expect("found").without_docs();
+        assert_eq!((new().line, new().text.lines().next()), (6, Some("fn new() -> Self {")));
+        let part = new().between(Some("Gate(1)"), Some("ANCHOR_END")).expect("there");
+        assert_eq!(part.line, 8);
+        assert_eq!(part.text, "let gate = Gate(1);\n// ANCHOR_END: body");
+        assert!(new().between(Some("Gate(2)"), None).is_err());
+        assert!(new().between(Some("ANCHOR_END"), Some("Gate(1)")).is_err(), "only behind");
+    }
+
+    #[test]
+    fn one_of_several_is_named_by_its_number() {
+        let folder = folder();
+        std::fs::write(folder.path().join("b.rs"), "asm!(1);\nasm!(2);\n").expect("written");
+        let piece = |name| item(folder.path(), "b.rs", name);
+        assert_eq!(piece("asm!#2").expect("found").text, "asm!(2);");
+        for wrong in ["asm!", "asm!#0", "asm!#3"] {
+            assert!(piece(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
