@@ -22,8 +22,9 @@
             onChange(word);
         };
         const cells = fields.map((field) => cell(field, (value) => change(field, value)));
-        const node = element("div", { class: "bit-strip", role: "group", "aria-label": label },
-            cells.map(({ node: own }) => own));
+        const legend = element("p", { class: "widget-legend", text: label, id: id("legend") });
+        const node = element("div", { role: "group", "aria-labelledby": legend.id }, legend,
+            element("div", { class: "bit-strip" }, cells.map(({ node: own }) => own)));
         const set = (value, marks = {}) => {
             word = value;
             fields.forEach(({ high, low = high, name }, at) => {

@@ -52,6 +52,26 @@
         return { node, input, set, complain };
     }
 
+    /**
+     * An input for `count` words of memory, as a debugger shows them. `onChange(words)`
+     * with null while it is none; `set(words)`.
+     */
+    function wordsField({ label, count, hint, onChange }) {
+        const input = element("input", { type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false", class: "widget-number" });
+        const { node, complain } = labelled(label, input, { hint, wide: true });
+        input.addEventListener("input", () => {
+            const { words, error } = kit.numbers.parseWords(input.value, count);
+            complain(error);
+            onChange(error ? null : words);
+        });
+        const set = (words) => {
+            if (document.activeElement === input) return;
+            input.value = words.map((word) => kit.numbers.hex(word, 16)).join(" ");
+            complain(null);
+        };
+        return { node, input, set };
+    }
+
     /** A list to choose from: `options` are `[value, text]`, values are strings. */
     function choice({ label, options, value, hint, onChange }) {
         const select = element("select", {}, options.map(([own, text]) => element("option", { value: own, text })));
@@ -143,5 +163,5 @@
     }
 
     Object.assign(kit,
-        { labelled, numberField, choice, textArea, presets, verdict, problems, table, copyable, row });
+        { labelled, numberField, wordsField, choice, textArea, presets, verdict, problems, table, copyable, row });
 })();

@@ -36,6 +36,27 @@
         return { value };
     }
 
+    /**
+     * Reads `count` words as debuggers show memory: as numbers, or as single bytes in the
+     * order of their addresses; what stands before a colon (GDB's address) is left out.
+     * Gives `{ words }` or `{ error }`.
+     */
+    function parseWords(text, count) {
+        const parts = text.slice(text.lastIndexOf(":") + 1).trim().split(/[\s,]+/).filter(Boolean);
+        if (parts.length === count * 8 && parts.every((part) => /^(0x)?[0-9a-f]{2}$/i.test(part))) {
+            const digits = parts.map((part) => part.slice(-2));
+            const word = (at) => BigInt(`0x${digits.slice(at * 8, at * 8 + 8).reverse().join("")}`);
+            return { words: Array.from({ length: count }, (_, at) => word(at)) };
+        }
+        if (parts.length !== count) {
+            const wanted = count === 1 ? "one word of 64 bits" : `${count} words of 64 bits`;
+            return { error: `This has to be ${wanted}, or ${count * 8} bytes with two hexadecimal digits each; it has ${parts.length} numbers.` };
+        }
+        const read = parts.map((part) => parse(part));
+        const wrong = read.find(({ error }) => error);
+        return wrong ?? { words: read.map(({ value }) => value) };
+    }
+
     function shorten(text) {
         return text.length > 24 ? `${text.slice(0, 24)}…` : text;
     }
@@ -98,5 +119,5 @@
     }
 
     Myria.kit.numbers =
-        { parse, hex, grouped, binary, mask, field, withField, bit, isCanonical, bytes, size };
+        { parse, parseWords, hex, grouped, binary, mask, field, withField, bit, isCanonical, bytes, size };
 })();

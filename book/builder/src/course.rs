@@ -82,6 +82,15 @@ pub struct Entry {
     /// Where the manual says so.
     #[serde(default)]
     pub manual: Option<String>,
+    /// How it is recognised.
+    pub when: When,
+}
+
+/// How an entry is recognised, as far as the book sorts by it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct When {
+    /// The kind of verdict.
+    pub verdict: String,
 }
 
 /// A recorded terminal session of `book/sessions/*.toml`.

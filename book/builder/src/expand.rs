@@ -91,6 +91,7 @@ impl<'a> Page<'a> {
         match directive.name.as_str() {
             "item" => render::listing::item(self, &subject, true),
             "code" => render::listing::item(self, &subject, false),
+            "doc" => render::listing::doc(self, &subject, range),
             "part" => render::listing::part(self, &subject, range),
             "transcript" | "regions" | "checks" => {
                 render::captured::boot(self, &subject, &directive.name, range)
@@ -106,6 +107,7 @@ impl<'a> Page<'a> {
             "catalogue" => render::catalogue::of_chapter(self, &subject),
             "catalogue-index" => render::catalogue::index(self),
             "syscalls" => render::reference::syscalls(self),
+            "syscall-errors" => render::reference::syscall_errors(),
             "commands" => render::commands::manual(self),
             "milestone-diff" => render::reference::milestone_diff(self, &subject),
             other => Err(format!("there is no directive `{other}`").into()),

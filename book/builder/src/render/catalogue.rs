@@ -29,13 +29,26 @@ pub fn of_chapter(page: &mut Page, id: &str) -> Shown {
 /// `{{#catalogue-index}}`: all entries, by the kind of failure.
 pub fn index(page: &mut Page) -> Shown {
     let mut shown = String::new();
+    let mut verdict = "";
     for entry in &page.course.catalogue {
+        if entry.when.verdict != verdict {
+            verdict = &entry.when.verdict;
+            // Writing to a string cannot fail.
+            let _ = writeln!(shown, "\n## {}\n", heading(verdict));
+        }
         page.shown.insert(format!("catalogue {}", entry.id));
         let title = page.course.chapters.get(&entry.chapter).map_or("", String::as_str);
         let more = format!(" Read [{title}]({}.md).", entry.chapter);
         shown += &one(entry, &more);
     }
     Ok(shown)
+}
+
+/// `triple-fault` for people.
+fn heading(verdict: &str) -> String {
+    let mut chars = verdict.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    first + &chars.as_str().replace('-', " ")
 }
 
 fn one(entry: &Entry, more: &str) -> String {

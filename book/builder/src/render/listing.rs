@@ -7,6 +7,7 @@ use crate::{
     render::{escape, fenced},
     sources,
 };
+use regex::Regex;
 use std::path::Path;
 
 /// `{{#item FILE ITEM}}`, and `{{#code FILE ITEM}}` without the documentation in front.
@@ -27,11 +28,43 @@ pub fn part(page: &mut Page, subject: &str, range: Range) -> Shown {
     Ok(show(page, file, &piece))
 }
 
+/// `{{#doc FILE from `…` to `…`}}`: a piece of a module's documentation, as what it is:
+/// Markdown.
+pub fn doc(page: &mut Page, file: &str, range: Range) -> Shown {
+    let piece = code::whole(&page.course.root, file)?.between(range.from, range.to)?;
+    let text = undocumented(&piece.text).ok_or("not every line there begins with `//!`")?;
+    page.quoted.insert(file.to_owned());
+    Ok(without_links(&text)?)
+}
+
+/// The links of documentation lead to items, of which the book knows nothing.
+fn without_links(text: &str) -> Result<String, regex::Error> {
+    let link = Regex::new(r"\[(`[^`]+`)\](?:\([^)]*\))?")?;
+    Ok(link.replace_all(text, "$1").into_owned())
+}
+
+/// What stands behind the `//!` of each line.
+fn undocumented(text: &str) -> Option<String> {
+    let lines = text.lines().map(|line| line.strip_prefix("//!"));
+    let lines: Option<Vec<&str>> = lines.collect();
+    Some(
+        lines?
+            .iter()
+            .map(|line| line.strip_prefix(' ').unwrap_or(line))
+            .fold(String::new(), |text, line| text + line + "\n"),
+    )
+}
+
 fn show(page: &mut Page, file: &str, piece: &Piece) -> String {
     page.quoted.insert(file.to_owned());
+    // A drawing in a module's documentation needs no comment signs.
+    let (language, text) = match undocumented(&piece.text) {
+        Some(drawing) => ("text", drawing),
+        None => (language(file), piece.text.clone()),
+    };
     format!(
         "<figure class=\"listing\">\n\n{}\n<figcaption><a href=\"{}#L{}\">{}, line {}</a></figcaption>\n</figure>\n",
-        fenced(language(file), &piece.text),
+        fenced(language, &text),
         sources::page(file),
         piece.line,
         escape(file),
@@ -48,5 +81,17 @@ fn language(file: &str) -> &'static str {
         Some("json") => "json",
         Some("yml") => "yaml",
         _ => "text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documentation_becomes_markdown() {
+        let text = undocumented("//! | [`conf`], [`a`](b::a) |\n//!\n").expect("documentation");
+        assert_eq!(without_links(&text).expect("a pattern"), "| `conf`, `a` |\n\n");
+        assert_eq!(undocumented("//! one\nfn two() {}"), None);
     }
 }

@@ -4,8 +4,8 @@ use crate::{
     code,
     expand::{Page, Refusal, Shown},
 };
-use m2_usermode::syscall::table::CALLS;
-use std::fs;
+use m2_usermode::syscall::{Error, table::CALLS};
+use std::{fmt::Write, fs};
 
 /// Where the table of system calls stands, next to the code.
 const SYSCALLS: &str = "m2-usermode/src/syscall/mod.rs";
@@ -24,6 +24,16 @@ pub fn syscalls(page: &mut Page) -> Shown {
     }
     page.quoted.insert(SYSCALLS.to_owned());
     Ok(table + "\n")
+}
+
+/// `{{#syscall-errors}}`: what calls refuse with.
+pub fn syscall_errors() -> Shown {
+    let mut table = "| number | name | meaning |\n| --- | --- | --- |\n".to_owned();
+    for error in Error::ALL {
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| {} | {} | {} |", *error as u8, error.name(), error.meaning());
+    }
+    Ok(table)
 }
 
 /// `{{#milestone-diff m0 m1}}`: what xtask made of it.
