@@ -49,7 +49,7 @@ Myria.widget("error-code", (kit) => {
     /** The part of our address space that holds `address`: `ranges` from the builder. */
     function place(address, ranges) {
         if (!numbers.isCanonical(address)) return `${hex(address)} is not canonical`;
-        const found = ranges.find(({ start, last }) => BigInt(start) <= address && address <= BigInt(last));
+        const found = ranges.find(({ first, last }) => BigInt(first) <= address && address <= BigInt(last));
         return found?.place ?? "";
     }
 
