@@ -17,9 +17,11 @@
 //! - [`transcript`], [`compare`], [`inspect`]: what milestones say, how they differ,
 //!   what is in their kernels
 //! - [`exercises`]: the learner's work, graded; [`chapters`]: the book's
+//! - [`book`]: what the book's builder needs of us
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
 
+mod book;
 mod boot;
 mod build;
 mod chapters;
@@ -78,6 +80,7 @@ enum Command {
     Bench(cmd::bench::Args),
     Setup(cmd::setup::Args),
     Completions(cmd::completions::Args),
+    Book(cmd::book::Args),
     Bless(cmd::bless::Args),
     Diff(cmd::diff::Args),
     Inspect(cmd::inspect::Args),
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
         Command::Setup(args) => cmd::setup::main(&args, cli.toolchain),
         Command::Completions(args) => cmd::completions::main(&args, &Cli::command()),
+        Command::Book(args) => cmd::book::main(&args, &Cli::command()),
         Command::Diff(args) => cmd::diff::main(&args, cli.toolchain),
         Command::Inspect(args) => cmd::inspect::main(&args, cli.toolchain),
         Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),

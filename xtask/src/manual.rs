@@ -28,6 +28,7 @@ Examples:
   cargo xtask run m0 --boot fast           # the same in a quarter of a second
   cargo xtask list                         # the exercises, and which one comes next
   cargo xtask watch                        # the next one, graded at every save
+  cargo xtask book --open                  # read the course
   cargo xtask test                         # everything that proves the repository works
   cargo xtask test guest/m1 --timings      # some of it, and where the time went
   cargo xtask image m2 -o m2.iso           # for a USB stick, a CD or a disk

@@ -7,6 +7,7 @@ use crate::{
     render::{escape, fenced},
     sources,
 };
+use regex::Regex;
 use std::path::Path;
 
 /// `{{#item FILE ITEM}}`, and `{{#code FILE ITEM}}` without the documentation in front.
@@ -33,7 +34,13 @@ pub fn doc(page: &mut Page, file: &str, range: Range) -> Shown {
     let piece = code::whole(&page.course.root, file)?.between(range.from, range.to)?;
     let text = undocumented(&piece.text).ok_or("not every line there begins with `//!`")?;
     page.quoted.insert(file.to_owned());
-    Ok(text)
+    Ok(without_links(&text)?)
+}
+
+/// The links of documentation lead to items, of which the book knows nothing.
+fn without_links(text: &str) -> Result<String, regex::Error> {
+    let link = Regex::new(r"\[(`[^`]+`)\](?:\([^)]*\))?")?;
+    Ok(link.replace_all(text, "$1").into_owned())
 }
 
 /// What stands behind the `//!` of each line.
@@ -74,5 +81,17 @@ fn language(file: &str) -> &'static str {
         Some("json") => "json",
         Some("yml") => "yaml",
         _ => "text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documentation_becomes_markdown() {
+        let text = undocumented("//! | [`conf`], [`a`](b::a) |\n//!\n").expect("documentation");
+        assert_eq!(without_links(&text).expect("a pattern"), "| `conf`, `a` |\n\n");
+        assert_eq!(undocumented("//! one\nfn two() {}"), None);
     }
 }

@@ -1,0 +1,101 @@
+//! The book's side of the tool: what the builder needs to know of xtask, and the builder
+//! itself.
+//!
+//! - [`reference`]: the manual, as data
+//! - [`browser`]: how a page is shown to somebody
+//!
+//! The builder is a crate of its own, `book-builder`, so that nobody who wants to boot a
+//! kernel waits for mdBook to compile.
+
+pub mod browser;
+pub mod reference;
+
+use crate::{
+    build, process,
+    process::{Group, Running},
+    toolchain::Toolchain,
+    ui,
+    workspace::Workspace,
+};
+use anyhow::{Context, Result};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, ExitStatus},
+};
+
+/// The builder's package and its program.
+pub const BUILDER: &str = "book-builder";
+
+/// The file with the manual, in the extra folder.
+const MANUAL: &str = "commands.json";
+
+/// What makes the book: the builder, and the folder with what only xtask can tell.
+pub struct Press {
+    root: PathBuf,
+    builder: PathBuf,
+    extra: PathBuf,
+}
+
+impl Press {
+    /// Builds the builder and writes the extra folder.
+    pub fn prepare(workspace: &Workspace, manual: &clap::Command) -> Result<Self> {
+        let extra = folder(workspace).join("extra");
+        write_extra(&extra, manual)?;
+        let builder = ui::step("building the book's builder", || builder(workspace))?;
+        Ok(Self { root: workspace.root.clone(), builder, extra })
+    }
+
+    /// A call of the builder.
+    pub fn call(&self, command: &str) -> Command {
+        let mut call = Command::new(&self.builder);
+        call.arg(command).arg("--root").arg(&self.root).arg("--extra").arg(&self.extra);
+        call
+    }
+
+    /// Builds the book into `out`; the builder has said what does not hold.
+    pub fn print(&self, out: &Path) -> Result<ExitCode> {
+        let mut call = self.call("build");
+        call.arg("--out").arg(out);
+        ui::note("building the book …");
+        let mut running = Running::start(&mut call, Group::Shared)
+            .with_context(|| format!("cannot start {}", self.builder.display()))?;
+        let status = running.wait().context("cannot wait for the book's builder")?;
+        Ok(code(status))
+    }
+}
+
+/// The builder's verdict as ours: 0, 1 for what does not hold, 2 for what could not be
+/// tried.
+pub fn code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    match code {
+        _ if process::interrupted() => ExitCode::from(process::INTERRUPTED_STATUS),
+        Some(code) => ExitCode::from(code),
+        None => ExitCode::from(2),
+    }
+}
+
+/// Where the book is built unless somebody says otherwise.
+pub fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("book")
+}
+
+fn builder(workspace: &Workspace) -> Result<PathBuf> {
+    let mut command = Toolchain::installed(workspace).cargo(workspace);
+    command.args(["build", "--package", BUILDER, "--target-dir"]).arg(&workspace.target);
+    let built = build::executables(command, "the book's builder")?;
+    let found = built.into_iter().find(|executable| executable.target == BUILDER);
+    Ok(found.context("cargo built no executable for the book's builder")?.path)
+}
+
+fn write_extra(folder: &Path, manual: &clap::Command) -> Result<()> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let manual = serde_json::to_string_pretty(&reference::Manual::of(manual))? + "\n";
+    write(&folder.join(MANUAL), &manual)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
