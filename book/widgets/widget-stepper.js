@@ -1,4 +1,4 @@
-// Going through a sequence: buttons and a slider, all usable from the keyboard.
+// Going through a sequence: buttons and a slider; arrow keys work on all of them.
 "use strict";
 
 (() => {
@@ -42,6 +42,10 @@
         };
         const node = element("div", { class: "stepper", role: "group", "aria-label": label },
             element("div", { class: "stepper-bar" }, first, back, next, end, slider, position), said);
+        node.addEventListener("keydown", (event) => {
+            const steps = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+            if (steps && event.target !== slider) go(at + steps);
+        });
         go(0);
         return { node, go, reset, position: () => at };
     }

@@ -67,6 +67,8 @@ globalThis.Myria = (() => {
         const title = section.querySelector(":scope > :is(h3, h4, h5)");
         const parts = [...section.childNodes].filter((node) => node !== source && node !== title);
         const live = element("div", { class: "widget-live" });
+        // Keys are the widget's: arrows shall not turn the book's page, nor `s` search it.
+        live.addEventListener("keydown", (event) => event.stopPropagation());
         try {
             const data = source ? JSON.parse(source.textContent) : null;
             definition.mount(live, data, argument);

@@ -4,8 +4,10 @@
 //! function of a widget has to give. Words are strings `0x…`, since JSON's numbers hold
 //! 53 bits; an object that is given may have more members than the answer.
 
+mod descriptor;
 mod error_code;
 mod gate;
+mod pte;
 mod random;
 
 pub use gate::interrupt as interrupt_gate;
@@ -16,6 +18,8 @@ pub fn all() -> Value {
     json!({
         "gate": gate::cases(),
         "error-code": error_code::cases(),
+        "pte": pte::cases(),
+        "descriptor": descriptor::cases(),
     })
 }
 

@@ -185,3 +185,69 @@ fn uncovered(
     }
     defects
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn course() -> Course {
+        Course::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), None)
+            .expect("the course")
+    }
+
+    fn edition(near: &Path) -> Edition {
+        let folder = tempfile::tempdir_in(near).expect("a folder");
+        fs::write(folder.path().join("searchindex.js"), "").expect("written");
+        fs::write(folder.path().join("index.html"), "new").expect("written");
+        Edition { defects: Vec::new(), folder }
+    }
+
+    #[test]
+    fn a_book_takes_the_place_of_a_book_only() {
+        let near = tempfile::tempdir().expect("a folder");
+        let out = near.path().join("html");
+        for _ in 0..2 {
+            edition(near.path()).publish(&out).expect("published");
+            assert_eq!(fs::read_to_string(out.join("index.html")).expect("read"), "new");
+        }
+        let other = near.path().join("letters");
+        fs::create_dir(&other).expect("made");
+        fs::write(other.join("dear.txt"), "kept").expect("written");
+        let error = edition(near.path()).publish(&other).expect_err("not a book").to_string();
+        assert!(error.contains("is not a book"), "{error}");
+        assert!(other.join("dear.txt").is_file());
+        assert_eq!(entries(near.path()).expect("read").len(), 2, "nothing is left over");
+    }
+
+    #[test]
+    fn a_page_that_is_not_written_is_left_out_and_told() {
+        let root = tempfile::tempdir().expect("a folder");
+        fs::create_dir(root.path().join("src")).expect("made");
+        fs::write(root.path().join("src/a.md"), "# A\n").expect("written");
+        let text = "# Contents\n\n- [A](a.md)\n- [B](b.md)\n";
+        fs::write(root.path().join("src/SUMMARY.md"), text).expect("written");
+        let (kept, defects) = summary(root.path()).expect("read");
+        assert_eq!(kept, "# Contents\n\n- [A](a.md)\n");
+        let told: Vec<String> = defects.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["book/src/SUMMARY.md:4: the page b.md is not written"]);
+    }
+
+    #[test]
+    fn what_no_chapter_shows_is_told() {
+        let course = course();
+        let exercise = &course.exercises[0];
+        let title = &course.chapters[&exercise.chapter];
+        let told = |title: &str, shown: BTreeSet<(String, String)>| {
+            let texts = BTreeMap::from([(exercise.chapter.clone(), format!("# {title}\n"))]);
+            let defects = uncovered(&course, &texts, &shown);
+            let wrong = defects.into_iter().filter(|one| !one.pending);
+            wrong.map(|one| one.message).collect::<Vec<_>>().join("; ")
+        };
+        assert!(told(title, BTreeSet::new()).contains(&exercise.id));
+        assert!(told("Another title", BTreeSet::new()).contains("its first line is not"));
+        let of_chapter = |one: &&crate::course::Exercise| one.chapter == exercise.chapter;
+        let shown = course.exercises.iter().filter(of_chapter);
+        let shown = shown.map(|one| (one.chapter.clone(), format!("exercise {}", one.id)));
+        assert_eq!(told(title, shown.collect()), "");
+    }
+}

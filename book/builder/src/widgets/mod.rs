@@ -1,6 +1,7 @@
 //! What the book's widgets work on, computed by the course's own code.
 
 mod console;
+mod descriptor;
 pub mod error_code;
 mod gate;
 
@@ -20,6 +21,7 @@ pub fn data(name: &str, root: &Path, _argument: &str) -> Result<Value> {
     match name {
         "gate" => gate::data(root),
         "error-code" => Ok(error_code::data()),
+        "descriptor" => descriptor::data(root),
         _ => Ok(Value::Null),
     }
 }
