@@ -8,13 +8,14 @@
     const ROOT = /^CR3 +(0x[0-9a-f]+)$/;
     const ENTRY = /^(PML4|PDPT|PD|PT) +entry +(\d+) at (0x[0-9a-f]+): (?:not present|(0x[0-9a-f]+)((?: (?:P|W|U|PWT|PCD|A|D|G|NX|PS|PAT))+))$/;
     const ASKED = /^(?:m2> )?walk (\S+)$/;
+    const PAGE = /^0x[0-9a-f]+ is physical 0x[0-9a-f]+, in a page of (4 KiB|2 MiB|1 GiB)$/;
     const NAME = /^(r[w-][x-][u-][g-]) (.+)$/;
     /** What begins like something that is known, and so should be understood. */
     const ALIKE = /^(CR3|PML4|PDPT|PD|PT)\b|^0x[0-9a-f]+-|^(m2> )?walk\b/;
 
     /**
      * Reads a dump. Gives the `root` (CR3), `entries` by their physical address, `regions`,
-     * the `walks` (address and name), and `complaints` about lines that look like a dump's
+     * the `walks` (address, and what is there), and `complaints` about lines that look like a dump's
      * but are not; all other lines are left out.
      */
     function parseDump(text) {
@@ -31,7 +32,7 @@
 
     /** Whether the line said something. */
     function takeLine(dump, line, complain) {
-        const readers = [[REGION, takeRegion], [ROOT, takeRoot], [ENTRY, takeEntry], [ASKED, takeWalk], [NAME, takeName]];
+        const readers = [[REGION, takeRegion], [ROOT, takeRoot], [ENTRY, takeEntry], [ASKED, takeWalk], [PAGE, takePage], [NAME, takeName]];
         for (const [form, take] of readers) {
             const match = form.exec(line);
             if (match) {
@@ -71,12 +72,16 @@
     function takeWalk({ walks }, [, asked], complain) {
         const { value, error } = kit.numbers.parse(asked);
         if (error) complain(error);
-        else if (!walks.some(({ address }) => address === value)) walks.push({ address: value, name: "" });
+        else if (!walks.some(({ address }) => address === value)) walks.push({ address: value, name: "", rights: "", size: "4 KiB" });
     }
 
-    function takeName({ walks }, [, , name]) {
+    function takePage({ walks }, [, size]) {
+        if (walks.length > 0 && walks.at(-1).name === "") walks.at(-1).size = size;
+    }
+
+    function takeName({ walks }, [, rights, name]) {
         const last = walks.at(-1);
-        if (last && last.name === "") last.name = name;
+        if (last && last.name === "") Object.assign(last, { rights, name });
     }
 
     kit.parseDump = parseDump;

@@ -115,7 +115,7 @@ Myria.widget("address", (kit) => {
                 level, String(index), hex(slot), grouped(word), entry.present ? `${entry.kind === "page" ? "page" : BELOW[level]} at ${hex(entry.address)}` : "not present", entry.present ? allowed : "",
             ]);
             kit.fill(tables, kit.table("The walk so far", ["Table", "Entry", "At", "Value", "Leads to", "Rights"], rows,
-                { mark: (_, row) => (row === at ? "now" : null), mono: [2, 3, 5] }));
+                { mark: (_, row) => (row === at ? "now" : null), mono: [2, 3, 4, 5] }));
             return told(walked.steps[at]);
         }
 
@@ -130,14 +130,20 @@ Myria.widget("address", (kit) => {
 
     /** Where to go in a dump: the addresses that were walked, or where regions begin. */
     function places({ walks, regions, root }) {
-        const list = walks.length > 0 && root !== null ? walks.map(({ address, name }) => ({ at: address, name }))
-            : regions.map(({ first, name }) => ({ at: first, name }));
-        const seen = new Map();
-        return list.slice(0, 16).map(({ at, name }) => {
-            const text = name || (numbers.isCanonical(at) ? "not mapped" : "not canonical");
-            seen.set(text, (seen.get(text) ?? 0) + 1);
-            return { at, name: seen.get(text) > 1 ? `${text} (${seen.get(text)})` : text };
+        const list = walks.length > 0 && root !== null ? walks.map(placeOfWalk)
+            : regions.map(({ first, name, rights }) => ({ at: first, name, more: rights }));
+        const seen = new Set();
+        return list.slice(0, 16).map(({ at, name, more }) => {
+            const text = seen.has(name) ? `${name}, ${more}` : name;
+            seen.add(name);
+            return { at, name: text };
         });
+    }
+
+    /** A walk's name on a button; `more` tells it from another of that name. */
+    function placeOfWalk({ address, name, rights, size }) {
+        if (!name) return { at: address, name: `${hex(address)}, not mapped`, more: "" };
+        return { at: address, name: size === "4 KiB" ? name : `${name}, ${size}`, more: rights };
     }
 
     return { pure: { split: kit.splitAddress, walk: kit.walkText, parse: kit.parseDump, summary, concluded }, mount };

@@ -18,10 +18,10 @@ pub use tables::Tables;
 pub fn data(root: &Path) -> Result<Value> {
     let mut dumps = Vec::new();
     if let Some(console) = Console::read(root)? {
-        let name = "our kernel, after M2 has completed (recorded)";
+        let name = "our kernel, recorded";
         dumps.push(json!({ "id": "kernel", "name": name, "text": console.text() }));
     }
-    let name = "a program of ours (built by M1’s mapper)";
+    let name = "a program of ours, computed";
     dumps.push(json!({ "id": "process", "name": name, "text": process::dump()? }));
     Ok(json!({ "dumps": dumps }))
 }
