@@ -20,9 +20,9 @@ Myria.widget("pte", (kit) => {
 
     const STRIP = [
         { high: 63, name: "NX", title: "no execute" },
-        { high: 62, low: 52, name: "available", title: "for software; our kernel counts here" },
+        { high: 62, low: 52, name: "free", title: "for software; our kernel counts here" },
         { high: 51, low: 12, name: "address 51:12", title: "physical address without its lowest 12 bits" },
-        { high: 11, low: 9, name: "available", title: "for software" },
+        { high: 11, low: 9, name: "free", title: "for software" },
         { high: 8, name: "G", title: "global" },
         { high: 7, name: "PS/PAT", title: "large page; in a PT, PAT" },
         { high: 6, name: "D", title: "dirty: written through" },
@@ -121,7 +121,7 @@ Myria.widget("pte", (kit) => {
     /** Fields that mean nothing in this entry. */
     function ignored(word, level) {
         if (!bit(word, BITS.P)) return STRIP.map(({ name }) => name).filter((name) => name !== "P");
-        return isLeaf(word, level) ? ["available"] : ["available", "G", "D"];
+        return isLeaf(word, level) ? ["free"] : ["free", "G", "D"];
     }
 
     function mount(root) {

@@ -9,7 +9,7 @@
     /**
      * A strip for one word. Each field of `fields`, highest first, has `high`, `low` (if
      * more than one bit), a short `name`, a `title` that explains it, and may have
-     * `choices` (`[number, text]`: a list) and `mono`. One bit becomes a button that is
+     * `choices` (`[number, text]`: a list), or be `decimal`. One bit becomes a button that is
      * pressed or not, several become an input, or a list.
      *
      * `onChange(word)` is called when the reader changes a field. `set(word, marks)` shows
@@ -22,15 +22,17 @@
             onChange(word);
         };
         const cells = fields.map((field) => cell(field, (value) => change(field, value)));
+        const note = element("p", { class: "widget-hint", text: "Dashed: the CPU ignores it here.", hidden: true });
         const legend = element("p", { class: "widget-legend", text: label, id: id("legend") });
         const node = element("div", { role: "group", "aria-labelledby": legend.id }, legend,
-            element("div", { class: "bit-strip" }, cells.map(({ node: own }) => own)));
+            element("div", { class: "bit-strip" }, cells.map(({ node: own }) => own)), note);
         const set = (value, marks = {}) => {
             word = value;
             fields.forEach(({ high, low = high, name }, at) => {
                 cells[at].show(kit.numbers.field(word, high, low));
-                cells[at].node.className = `bit-cell ${marks[name] ?? ""}`.trim();
+                cells[at].mark(marks[name] ?? "");
             });
+            note.hidden = !Object.values(marks).includes("ignored");
         };
         return { node, set };
     }
@@ -44,13 +46,18 @@
             element("span", { class: "bit-range", text: range, "aria-hidden": "true" }),
             element("span", { class: "bit-name", text: name, "aria-hidden": "true" }),
             control.nodes);
-        return { node, show: control.show };
+        const mark = (kind) => {
+            node.className = `bit-cell ${kind}`.trim();
+            const own = [].concat(control.nodes)[0];
+            own.setAttribute("aria-label", kind === "ignored" ? `${spoken}, ignored` : spoken);
+        };
+        return { node, show: control.show, mark };
     }
 
     function makeControl(field, spoken, change) {
         const { high, low = high, choices } = field;
         if (choices) return list(choices, spoken, change);
-        return high === low ? toggle(spoken, change) : number(high - low + 1, spoken, change);
+        return high === low ? toggle(spoken, change) : number(field, spoken, change);
     }
 
     function toggle(spoken, change) {
@@ -70,8 +77,10 @@
         return { nodes: select, show: (value) => { select.value = String(value); } };
     }
 
-    function number(bits, spoken, change) {
+    function number({ high, low, decimal }, spoken, change) {
+        const bits = high - low + 1;
         const digits = Math.ceil(bits / 4);
+        const written = (value) => (decimal ? String(value) : kit.numbers.hex(value, digits));
         const message = element("span", { class: "bit-message", id: id("message"), "aria-live": "polite" });
         const input = element("input", {
             type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false",
@@ -90,7 +99,7 @@
         });
         const show = (value) => {
             if (document.activeElement === input && kit.numbers.parse(input.value, { bits }).value === value) return;
-            input.value = kit.numbers.hex(value, digits);
+            input.value = written(value);
             complain(null);
         };
         return { nodes: [input, message], show };

@@ -18,10 +18,10 @@
         slider.addEventListener("input", () => go(Number(slider.value)));
         const button = (text, spoken, target) =>
             element("button", { type: "button", text, "aria-label": spoken, on: { click: () => go(target()) } });
-        const first = button("⏮", "First", () => 0);
+        const first = button("|◀", "First", () => 0);
         const back = button("◀ Back", "Back", () => at - 1);
         const next = button("Next ▶", "Next", () => at + 1);
-        const end = button("⏭", "Last", () => last);
+        const end = button("▶|", "Last", () => last);
 
         function go(index) {
             at = Math.min(Math.max(index, 0), Math.max(last, 0));

@@ -16,6 +16,7 @@
 //! - [`measure`]: the bench's figures and their budgets
 //! - [`transcript`], [`compare`], [`inspect`]: what milestones say, how they differ,
 //!   what is in their kernels
+//! - [`sessions`]: what the book shows of terminals, recorded
 //! - [`exercises`]: the learner's work, graded; [`chapters`]: the book's
 //! - [`book`]: what the book's builder needs of us
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
@@ -42,6 +43,7 @@ mod packages;
 mod process;
 mod programs;
 mod qemu;
+mod sessions;
 mod setup;
 mod suite;
 mod symbolise;

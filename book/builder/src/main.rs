@@ -123,7 +123,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Words { place } => words(&place.course()?),
         Command::Commands { place } => commands(&place.course()?),
         Command::Cases => {
-            println!("{}", serde_json::to_string(&cases::all())?);
+            println!("{}", serde_json::to_string(&cases::all()?)?);
             Ok(ExitCode::SUCCESS)
         }
     }

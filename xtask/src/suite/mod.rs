@@ -18,7 +18,8 @@
 //! - [`hostile`], [`grading`]: learners' files that mean harm; `grade`, for one and for
 //!   a class
 //! - [`learner`], [`watch`]: what else learners and authors do, on a copy ([`copied`])
-//! - [`transcripts`]: what the book quotes of boots is what they say
+//! - [`transcripts`], [`sessions`]: what the book quotes of boots and of terminals is what
+//!   they say
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
@@ -50,6 +51,7 @@ pub mod plan;
 pub mod refusals;
 pub mod results;
 pub mod runner;
+pub mod sessions;
 pub mod setup;
 pub mod static_checks;
 pub mod tampering;

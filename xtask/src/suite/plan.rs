@@ -3,8 +3,8 @@
 
 use super::{
     Test, boots, budgets, cli, comparisons, endings, exercises, gdb, grading, guest, hardware,
-    host, hostile, image_reader, images, learner, loader_refusals, miri, monitor, refusals, setup,
-    static_checks, tampering, toolchains, transcripts, watch,
+    host, hostile, image_reader, images, learner, loader_refusals, miri, monitor, refusals,
+    sessions, setup, static_checks, tampering, toolchains, transcripts, watch,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -24,6 +24,7 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(hardware::tests(workspace));
     tests.extend(budgets::tests(workspace)?);
     tests.extend(transcripts::tests(workspace));
+    tests.extend(sessions::tests(workspace)?);
     tests.extend(comparisons::tests(workspace));
     tests.extend(exercises::tests(workspace)?);
     tests.extend(tampering::tests());

@@ -1,7 +1,10 @@
 // What each widget is tried with through the page, by keyboard alone.
 
+import { address } from "./address.mjs";
+import { descriptor } from "./descriptor.mjs";
 import { errorCode } from "./error-code.mjs";
 import { gate } from "./gate.mjs";
+import { pte } from "./pte.mjs";
 
 /** By widget: name of the test, and the test itself, called with page and widget. */
-export const SCRIPTS = { gate, "error-code": errorCode };
+export const SCRIPTS = { address, descriptor, "error-code": errorCode, gate, pte };

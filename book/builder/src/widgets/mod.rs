@@ -1,5 +1,6 @@
 //! What the book's widgets work on, computed by the course's own code.
 
+pub mod address;
 mod console;
 mod descriptor;
 pub mod error_code;
@@ -19,6 +20,7 @@ pub const NAMES: [&str; 9] =
 /// If that cannot be computed.
 pub fn data(name: &str, root: &Path, _argument: &str) -> Result<Value> {
     match name {
+        "address" => address::data(root),
         "gate" => gate::data(root),
         "error-code" => Ok(error_code::data()),
         "descriptor" => descriptor::data(root),
