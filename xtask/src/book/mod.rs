@@ -11,7 +11,9 @@ pub mod browser;
 pub mod reference;
 
 use crate::{
-    build, process,
+    build,
+    compare::{Comparison, Subjects, page},
+    process,
     process::{Group, Running},
     toolchain::Toolchain,
     ui,
@@ -41,7 +43,7 @@ impl Press {
     /// Builds the builder and writes the extra folder.
     pub fn prepare(workspace: &Workspace, manual: &clap::Command) -> Result<Self> {
         let extra = folder(workspace).join("extra");
-        write_extra(&extra, manual)?;
+        write_extra(&extra, workspace, manual)?;
         let builder = ui::step("building the book's builder", || builder(workspace))?;
         Ok(Self { root: workspace.root.clone(), builder, extra })
     }
@@ -89,11 +91,21 @@ fn builder(workspace: &Workspace) -> Result<PathBuf> {
     Ok(found.context("cargo built no executable for the book's builder")?.path)
 }
 
-fn write_extra(folder: &Path, manual: &clap::Command) -> Result<()> {
+fn write_extra(folder: &Path, workspace: &Workspace, manual: &clap::Command) -> Result<()> {
     fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let manual = serde_json::to_string_pretty(&reference::Manual::of(manual))? + "\n";
-    write(&folder.join(MANUAL), &manual)
+    write(&folder.join(MANUAL), &manual)?;
+    for pair in workspace.milestones().windows(2) {
+        let [left, right] = pair else { continue };
+        let name = format!("diff-{}-{}.html", left.name, right.name);
+        // The book needs no kernels, so it has nothing of their sizes.
+        let subjects =
+            Subjects { workspace, left: (left.clone(), None), right: (right.clone(), None) };
+        let comparison = Comparison::of(&subjects, false)?;
+        write(&folder.join(name), &page::fragment(&comparison))?;
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
