@@ -49,7 +49,7 @@ Myria.widget("address", (kit) => {
 
     /** What was read from a text, in one sentence. */
     function summary({ root, entries, regions, walks }) {
-        if (root === null && regions.length === 0) return "Nothing of this is a dump. Paste what `regions` and `walk ADDRESS` print in the console.";
+        if (root === null && regions.length === 0) return "Nothing of this is a dump. Paste what “regions” and “walk ADDRESS” print in the console.";
         const count = (list, one, many) => `${list} ${list === 1 ? one : many}`;
         return `Read: ${count(regions.length, "region", "regions")}, ${count(walks.length, "walk", "walks")}, ${count(entries.size, "entry", "entries")}.`;
     }
@@ -72,7 +72,7 @@ Myria.widget("address", (kit) => {
             onChange: choose,
         });
         const paste = kit.textArea({
-            label: "Your dump", rows: 8, hint: "what `cargo xtask monitor m2` prints for `regions` and `walk ADDRESS`, or the region lines of `cargo xtask run m1`",
+            label: "Your dump", rows: 8, hint: "what “cargo xtask monitor m2” prints for “regions” and “walk ADDRESS”, or the regions that “cargo xtask run m1” prints",
             onChange: (text) => take(text, true),
         });
         const read = element("p", { role: "status", "aria-live": "polite" });

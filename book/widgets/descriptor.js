@@ -117,9 +117,9 @@ Myria.widget("descriptor", (kit) => {
         const wrong = kit.problems("Take care");
         const picked = element("p", { class: "widget-verdict", role: "status", "aria-live": "polite" });
         const selectors = kit.numberField({
-            label: "Selector", bits: 16, value: 0x23n, onChange: (value) => { if (value !== null) picked.textContent = selectorSentence(value); },
+            label: "Selector", bits: 16, value: 8n, onChange: (value) => { if (value !== null) picked.textContent = selectorSentence(value); },
         });
-        picked.textContent = selectorSentence(0x23n);
+        picked.textContent = selectorSentence(8n);
 
         function rebased(value) {
             const low = withField(withField(words.low, 39, 16, field(value, 23, 0)), 63, 56, field(value, 31, 24));

@@ -5,18 +5,18 @@ import { check } from "../lib/report.mjs";
 
 export async function run({ browser, book, report }) {
     const pages = await context(browser);
-    const on = (text, body) => async () => {
-        const [name] = book.chaptersWith(text);
-        check(name, `no page has ${text}`);
+    const on = (form, body) => async () => {
+        const [name] = book.chaptersWith(form);
+        check(name, `no page has ${form}`);
         const { page } = await openPage(pages, book.url(name));
         await body(page);
         await page.close();
     };
-    await report.test("a quiz hides its answer, and reveals it by keyboard", on('class="quiz"', reveal));
-    await report.test("a choice is judged", on('type="radio"', judge));
-    await report.test("a command is copied without what it printed", on('class="recorded"', copy));
-    await report.test("on paper there is text, and nothing to click", on("<main>", print));
-    await report.test("a figure can be read in each theme", on("<figure", figure));
+    await report.test("a quiz hides its answer, and reveals it by keyboard", on(/class="quiz"/, reveal));
+    await report.test("a choice is judged", on(/type="radio"/, judge));
+    await report.test("a command is copied without what it printed", on(/class="recorded">\s*<pre><code class="language-sh"/, copy));
+    await report.test("on paper there is text, and nothing to click", on(/<main>/, print));
+    await report.test("a figure can be read in each theme", on(/<figure/, figure));
     await pages.close();
 }
 
@@ -53,8 +53,8 @@ async function copy(page) {
 
 async function print(page) {
     await page.emulateMedia({ media: "print" });
-    const shown = (selector) => page.locator(selector).evaluateAll((nodes) => nodes.some((node) => node.getClientRects().length > 0));
-    for (const selector of ["#mdbook-sidebar", "#mdbook-menu-bar", ".nav-wide-wrapper", ".nav-wrapper", ".clip-button", ".widget-live"]) {
+    const shown = (selector) => page.locator(selector).evaluateAll((nodes) => nodes.some((node) => node.checkVisibility({ visibilityProperty: true, opacityProperty: true })));
+    for (const selector of ["#mdbook-sidebar", "#mdbook-menu-bar", ".nav-chapters", ".mobile-nav-chapters", ".clip-button", ".widget-live"]) {
         check(!(await shown(selector)), `${selector} is printed`);
     }
     check(await shown("main h1"), "the chapter is not printed");

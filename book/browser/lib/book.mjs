@@ -26,9 +26,9 @@ export class Book {
         return this.pages.filter((page) => page.includes("/")).sort((a, b) => size(b) - size(a)).slice(0, count);
     }
 
-    /** Chapters whose page holds `text`. */
-    chaptersWith(text) {
-        return this.chapters().filter((page) => readFileSync(join(this.folder, page), "utf8").includes(text));
+    /** Chapters whose page matches `form`. */
+    chaptersWith(form) {
+        return this.chapters().filter((page) => form.test(readFileSync(join(this.folder, page), "utf8")));
     }
 
     url(page) {

@@ -7,6 +7,8 @@ const FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
+/** How long a page may take for something: it only computes, but machines are busy. */
+const PATIENCE = 15_000;
 export const PHONE = { width: 360, height: 740 };
 export const DESKTOP = { width: 1280, height: 900 };
 
@@ -16,8 +18,10 @@ export function launch() {
 }
 
 /** A context for many pages; motion is off so that nothing is measured half-way. */
-export function context(browser, options = {}) {
-    return browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...options });
+export async function context(browser, options = {}) {
+    const pages = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...options });
+    pages.setDefaultTimeout(PATIENCE);
+    return pages;
 }
 
 /** A page that writes down errors, failed requests, and requests that leave the machine. */
