@@ -5,6 +5,7 @@ import { descriptor } from "./descriptor.mjs";
 import { errorCode } from "./error-code.mjs";
 import { gate } from "./gate.mjs";
 import { pte } from "./pte.mjs";
+import { timeline } from "./timeline.mjs";
 
 /** By widget: name of the test, and the test itself, called with page and widget. */
-export const SCRIPTS = { address, descriptor, "error-code": errorCode, gate, pte };
+export const SCRIPTS = { address, descriptor, "error-code": errorCode, gate, pte, timeline };

@@ -5,6 +5,7 @@ mod console;
 mod descriptor;
 pub mod error_code;
 mod gate;
+mod timeline;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -18,12 +19,13 @@ pub const NAMES: [&str; 9] =
 ///
 /// # Errors
 /// If that cannot be computed.
-pub fn data(name: &str, root: &Path, _argument: &str) -> Result<Value> {
+pub fn data(name: &str, root: &Path, argument: &str) -> Result<Value> {
     match name {
         "address" => address::data(root),
         "gate" => gate::data(root),
         "error-code" => Ok(error_code::data()),
         "descriptor" => descriptor::data(root),
+        "timeline" => timeline::data(root, argument),
         _ => Ok(Value::Null),
     }
 }
