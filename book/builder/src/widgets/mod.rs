@@ -5,6 +5,7 @@ mod console;
 mod descriptor;
 pub mod error_code;
 mod gate;
+mod heap;
 mod timeline;
 
 use anyhow::Result;
@@ -25,6 +26,7 @@ pub fn data(name: &str, root: &Path, argument: &str) -> Result<Value> {
         "gate" => gate::data(root),
         "error-code" => Ok(error_code::data()),
         "descriptor" => descriptor::data(root),
+        "heap" => heap::data(),
         "timeline" => timeline::data(root, argument),
         _ => Ok(Value::Null),
     }
