@@ -3,8 +3,9 @@
 import { address } from "./address.mjs";
 import { descriptor } from "./descriptor.mjs";
 import { errorCode } from "./error-code.mjs";
+import { frames } from "./frames.mjs";
 import { gate } from "./gate.mjs";
 import { pte } from "./pte.mjs";
 
 /** By widget: name of the test, and the test itself, called with page and widget. */
-export const SCRIPTS = { address, descriptor, "error-code": errorCode, gate, pte };
+export const SCRIPTS = { address, descriptor, "error-code": errorCode, frames, gate, pte };

@@ -4,7 +4,9 @@ pub mod address;
 mod console;
 mod descriptor;
 pub mod error_code;
+mod frames;
 mod gate;
+mod table;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -24,6 +26,15 @@ pub fn data(name: &str, root: &Path, _argument: &str) -> Result<Value> {
         "gate" => gate::data(root),
         "error-code" => Ok(error_code::data()),
         "descriptor" => descriptor::data(root),
+        "frames" => frames::data(),
         _ => Ok(Value::Null),
+    }
+}
+
+/// What of a widget's data is shown as text where there is no JavaScript, as HTML.
+pub fn text(name: &str, data: &Value) -> String {
+    match name {
+        "frames" => table::of_steps("What the allocator was asked", data),
+        _ => String::new(),
     }
 }
