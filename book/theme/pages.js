@@ -35,7 +35,7 @@
         box.setAttribute("aria-label", box.parentElement.textContent.trim());
     }
     // What scrolls by itself can be reached by keyboard.
-    for (const block of document.querySelectorAll("main pre > code, main table")) {
+    for (const block of document.querySelectorAll("main pre > code, main .table-wrapper")) {
         if (block.scrollWidth > block.clientWidth || block.scrollHeight > block.clientHeight) {
             block.tabIndex = 0;
         }

@@ -111,7 +111,7 @@ Myria.widget("heap", (kit) => {
             },
         });
         root.append(stepper.node,
-            element("p", {}, element("strong", { text: `The heap’s range: ${pages} pages of ${pageBytes} bytes` })), map, legend("Pages", PAGES), table, legend("Blocks", BLOCKS), slabs);
+            element("p", {}, element("strong", { text: `The heap’s range: ${pages} pages of ${pageBytes} bytes` })), map, legend("Pages", PAGES), slabs, legend("Blocks", BLOCKS), table);
     }
 
     /** A run in words. */

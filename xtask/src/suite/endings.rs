@@ -77,12 +77,12 @@ fn build_error(bench: &Bench) -> Result<()> {
 }
 
 /// Copies what cargo needs of the workspace.
-fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+pub fn copy_sources(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
         let hidden = name.to_string_lossy().starts_with('.') && name != ".cargo";
-        if hidden || name == "target" {
+        if hidden || name == "target" || name == "node_modules" {
             continue;
         }
         // Follows links: the copy stands on its own.

@@ -28,12 +28,14 @@ pub fn one(page: &mut Page, subject: &str) -> Shown {
     let data = widgets::data(name, &page.course.root, argument)
         .map_err(|error| format!("the widget `{name}` has nothing to show: {error:#}"))?;
     page.shown.insert(format!("widget {name}"));
+    let recorded = widgets::text(name, &data);
     // `</` would end the script.
     let data = serde_json::to_string(&data)?.replace("</", "<\\/");
+    // A blank line would end Markdown's block of HTML.
     let fallback: Vec<&str> = fallback.lines().filter(|line| !line.trim().is_empty()).collect();
     Ok(format!(
         "<section class=\"widget\" data-widget=\"{name}\" data-argument=\"{}\" aria-label=\"{title}\">\n\
-         {}\n<script type=\"application/json\" class=\"widget-data\">{data}</script>\n</section>\n",
+         {}{recorded}\n<script type=\"application/json\" class=\"widget-data\">{data}</script>\n</section>\n",
         escape(argument),
         fallback.join("\n"),
     ))

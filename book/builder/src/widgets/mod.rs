@@ -4,8 +4,10 @@ pub mod address;
 mod console;
 mod descriptor;
 pub mod error_code;
+mod frames;
 mod gate;
 mod heap;
+mod table;
 mod timeline;
 
 use anyhow::Result;
@@ -26,8 +28,18 @@ pub fn data(name: &str, root: &Path, argument: &str) -> Result<Value> {
         "gate" => gate::data(root),
         "error-code" => Ok(error_code::data()),
         "descriptor" => descriptor::data(root),
+        "frames" => frames::data(),
         "heap" => heap::data(),
         "timeline" => timeline::data(root, argument),
         _ => Ok(Value::Null),
+    }
+}
+
+/// What of a widget's data is shown as text where there is no JavaScript, as HTML.
+pub fn text(name: &str, data: &Value) -> String {
+    match name {
+        "frames" => table::of_steps("What the allocator was asked", data),
+        "heap" => heap::text(data),
+        _ => String::new(),
     }
 }
