@@ -11,14 +11,14 @@ use crate::{
     process::{Group, INTERRUPTED_STATUS, Running},
     trial,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, Sender, channel},
     thread,
     time::{Duration, Instant},
 };
@@ -48,17 +48,13 @@ struct Server {
 
 impl Server {
     fn start(mut command: Command) -> Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = Running::start(&mut command, Group::Own)?;
-        let stdout = running.pipes().stdout.take().context("no output")?;
         let (sender, lines) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
+        let stdout = running.pipes().stdout.take().context("no output")?;
+        let stderr = running.pipes().stderr.take().context("no messages")?;
+        read(stdout, sender.clone());
+        read(stderr, sender);
         let mut server = Self { running, lines, address: String::new() };
         let line = server.wait_for("http://")?;
         server.address = line.trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -68,13 +64,17 @@ impl Server {
     /// The next line with `text`.
     fn wait_for(&self, text: &str) -> Result<String> {
         let deadline = Instant::now() + host::scaled(EDITION);
+        let mut said = String::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left);
-            let line = line.with_context(|| format!("the server does not say `{text}`"))?;
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                bail!("the server does not say `{text}`, but\n{said}");
+            };
             if line.contains(text) {
                 return Ok(line);
             }
+            said.push_str(&line);
+            said.push('\n');
         }
     }
 
@@ -89,6 +89,15 @@ impl Server {
         ensure!(is_good, "{path}: {}", answer.lines().next().unwrap_or("no answer"));
         Ok(answer)
     }
+}
+
+/// Hands over what comes, line by line.
+fn read(pipe: impl Read + Send + 'static, sender: Sender<String>) {
+    thread::spawn(move || {
+        let lines = BufReader::new(pipe).lines().map_while(Result::ok);
+        // The receiver goes when the test is over.
+        lines.take_while(|line| sender.send(line.clone()).is_ok()).count()
+    });
 }
 
 /// A changed chapter is another page, and pages are told that there is one.
