@@ -6,6 +6,7 @@ import { errorCode } from "./error-code.mjs";
 import { frames } from "./frames.mjs";
 import { gate } from "./gate.mjs";
 import { pte } from "./pte.mjs";
+import { syscall } from "./syscall.mjs";
 
 /** By widget: name of the test, and the test itself, called with page and widget. */
-export const SCRIPTS = { address, descriptor, "error-code": errorCode, frames, gate, pte };
+export const SCRIPTS = { address, descriptor, "error-code": errorCode, frames, gate, pte, syscall };

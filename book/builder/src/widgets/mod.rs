@@ -6,6 +6,7 @@ mod descriptor;
 pub mod error_code;
 mod frames;
 mod gate;
+mod syscall;
 mod table;
 
 use anyhow::Result;
@@ -27,6 +28,7 @@ pub fn data(name: &str, root: &Path, _argument: &str) -> Result<Value> {
         "error-code" => Ok(error_code::data()),
         "descriptor" => descriptor::data(root),
         "frames" => frames::data(),
+        "syscall" => syscall::data(root),
         _ => Ok(Value::Null),
     }
 }
@@ -35,6 +37,7 @@ pub fn data(name: &str, root: &Path, _argument: &str) -> Result<Value> {
 pub fn text(name: &str, data: &Value) -> String {
     match name {
         "frames" => table::of_steps("What the allocator was asked", data),
+        "syscall" => syscall::text(data),
         _ => String::new(),
     }
 }
