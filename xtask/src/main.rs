@@ -110,7 +110,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
         Command::Setup(args) => cmd::setup::main(&args, cli.toolchain),
         Command::Completions(args) => cmd::completions::main(&args, &Cli::command()),
-        Command::Book(args) => cmd::book::main(&args, &Cli::command()),
+        Command::Book(args) => cmd::book::main(&args),
         Command::Diff(args) => cmd::diff::main(&args, cli.toolchain),
         Command::Inspect(args) => cmd::inspect::main(&args, cli.toolchain),
         Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),

@@ -6,6 +6,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 /// The page of a file, from the book's own folder.
 pub fn page(file: &str) -> String {
+    // mdBook would take what follows `.md` for a part of a chapter's page.
+    let file = file.strip_suffix(".md").map_or(file.to_owned(), |name| format!("{name}-md"));
     format!("source/{file}.html")
 }
 
@@ -49,4 +51,15 @@ fn render(file: &str, text: &str) -> String {
          <p><a href=\"{up}index.html\">Myria: the book</a></p></header>\n\
          <main>\n<pre tabindex=\"0\" aria-label=\"{file}\">{lines}</pre>\n</main>\n</body>\n</html>\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_page_is_called_like_a_chapter() {
+        assert_eq!(page("a/b.rs"), "source/a/b.rs.html");
+        assert_eq!(page("a/README.md"), "source/a/README-md.html");
+    }
 }

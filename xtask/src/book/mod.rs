@@ -2,48 +2,57 @@
 //! itself.
 //!
 //! - [`reference`]: the manual, as data
-//! - [`browser`]: how a page is shown to somebody
+//! - [`show`]: how a page is shown to somebody
+//! - [`browser`]: what it takes to test pages in a browser
 //!
 //! The builder is a crate of its own, `book-builder`, so that nobody who wants to boot a
 //! kernel waits for mdBook to compile.
 
 pub mod browser;
 pub mod reference;
+pub mod show;
 
 use crate::{
-    build,
+    Cli, build,
     compare::{Comparison, Subjects, page},
-    process,
+    host, process,
     process::{Group, Running},
     toolchain::Toolchain,
     ui,
     workspace::Workspace,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use clap::CommandFactory;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode, ExitStatus},
+    time::Duration,
 };
 
 /// The builder's package and its program.
 pub const BUILDER: &str = "book-builder";
+
+/// How long a book may take.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// The file with the manual, in the extra folder.
 const MANUAL: &str = "commands.json";
 
 /// What makes the book: the builder, and the folder with what only xtask can tell.
 pub struct Press {
-    root: PathBuf,
-    builder: PathBuf,
+    /// The course.
+    pub root: PathBuf,
+    /// The program.
+    pub builder: PathBuf,
     extra: PathBuf,
 }
 
 impl Press {
     /// Builds the builder and writes the extra folder.
-    pub fn prepare(workspace: &Workspace, manual: &clap::Command) -> Result<Self> {
-        let extra = folder(workspace).join("extra");
-        write_extra(&extra, workspace, manual)?;
+    pub fn prepare(workspace: &Workspace) -> Result<Self> {
+        let extra = extra(workspace);
+        write_extra(&extra, workspace)?;
         let builder = ui::step("building the book's builder", || builder(workspace))?;
         Ok(Self { root: workspace.root.clone(), builder, extra })
     }
@@ -83,6 +92,20 @@ pub fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target.join("book")
 }
 
+/// Builds the book for tests and says where it is.
+///
+/// # Errors
+/// All that does not hold in it.
+pub fn tested(workspace: &Workspace) -> Result<PathBuf> {
+    let press = Press::prepare(workspace)?;
+    let out = folder(workspace).join("tested");
+    let mut call = press.call("build");
+    let finished = process::capture(call.arg("--out").arg(&out), host::scaled(LIMIT))
+        .context("cannot start the book's builder")?;
+    ensure!(finished.success(), "the book is not as it must be\n{}", finished.stderr.trim());
+    Ok(out)
+}
+
 fn builder(workspace: &Workspace) -> Result<PathBuf> {
     let mut command = Toolchain::installed(workspace).cargo(workspace);
     command.args(["build", "--package", BUILDER, "--target-dir"]).arg(&workspace.target);
@@ -91,10 +114,15 @@ fn builder(workspace: &Workspace) -> Result<PathBuf> {
     Ok(found.context("cargo built no executable for the book's builder")?.path)
 }
 
-fn write_extra(folder: &Path, workspace: &Workspace, manual: &clap::Command) -> Result<()> {
+/// Where that is which only xtask can tell.
+pub fn extra(workspace: &Workspace) -> PathBuf {
+    folder(workspace).join("extra")
+}
+
+fn write_extra(folder: &Path, workspace: &Workspace) -> Result<()> {
     fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let manual = serde_json::to_string_pretty(&reference::Manual::of(manual))? + "\n";
+    let manual = serde_json::to_string_pretty(&reference::Manual::of(&Cli::command()))? + "\n";
     write(&folder.join(MANUAL), &manual)?;
     for pair in workspace.milestones().windows(2) {
         let [left, right] = pair else { continue };
@@ -108,6 +136,10 @@ fn write_extra(folder: &Path, workspace: &Workspace, manual: &clap::Command) -> 
     Ok(())
 }
 
+/// Writes a file unless it holds the text already: another call may be reading it.
 fn write(path: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|now| now == text) {
+        return Ok(());
+    }
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask book`: the course, to be read.
 
 use crate::{
-    book::{self, Press, browser},
+    book::{self, Press, show},
     process::{Group, Running},
     ui,
     workspace::Workspace,
@@ -44,10 +44,10 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-pub fn main(args: &Args, manual: &clap::Command) -> Result<ExitCode> {
+pub fn main(args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let out = args.output.clone().unwrap_or_else(|| book::folder(&workspace).join("html"));
-    let press = Press::prepare(&workspace, manual)?;
+    let press = Press::prepare(&workspace)?;
     if args.serve {
         return serve(&press, &out, args);
     }
@@ -59,7 +59,7 @@ pub fn main(args: &Args, manual: &clap::Command) -> Result<ExitCode> {
     println!("{}", index.display());
     if args.open {
         let index = index.canonicalize().context("the builder wrote no index.html")?;
-        browser::open(index.as_os_str())?;
+        show::open(index.as_os_str())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -78,7 +78,7 @@ fn serve(press: &Press, out: &Path, args: &Args) -> Result<ExitCode> {
         if !is_shown && line.starts_with("http://") {
             is_shown = true;
             // What is served can be read all the same.
-            if let Err(error) = browser::open(OsStr::new(&line)) {
+            if let Err(error) = show::open(OsStr::new(&line)) {
                 ui::note(format_args!("{error:#}"));
             }
         }

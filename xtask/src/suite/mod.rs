@@ -20,10 +20,12 @@
 //! - [`learner`], [`watch`]: what else learners and authors do, on a copy ([`copied`])
 //! - [`transcripts`], [`sessions`]: what the book quotes of boots and of terminals is what
 //!   they say
+//! - [`book`]: it is built, served, and works in a browser
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
 pub mod bench;
+pub mod book;
 pub mod boots;
 pub mod budgets;
 pub mod case_files;
