@@ -7,7 +7,10 @@ import { frames } from "./frames.mjs";
 import { gate } from "./gate.mjs";
 import { heap } from "./heap.mjs";
 import { pte } from "./pte.mjs";
+import { syscall } from "./syscall.mjs";
 import { timeline } from "./timeline.mjs";
 
 /** By widget: name of the test, and the test itself, called with page and widget. */
-export const SCRIPTS = { address, descriptor, "error-code": errorCode, frames, gate, heap, pte, timeline };
+export const SCRIPTS = {
+    address, descriptor, "error-code": errorCode, frames, gate, heap, pte, syscall, timeline,
+};

@@ -7,6 +7,7 @@ pub mod error_code;
 mod frames;
 mod gate;
 mod heap;
+mod syscall;
 mod table;
 mod timeline;
 
@@ -31,6 +32,7 @@ pub fn data(name: &str, root: &Path, argument: &str) -> Result<Value> {
         "frames" => frames::data(),
         "heap" => heap::data(),
         "timeline" => timeline::data(root, argument),
+        "syscall" => syscall::data(root),
         _ => Ok(Value::Null),
     }
 }
@@ -40,6 +42,7 @@ pub fn text(name: &str, data: &Value) -> String {
     match name {
         "frames" => table::of_steps("What the allocator was asked", data),
         "heap" => heap::text(data),
+        "syscall" => syscall::text(data),
         _ => String::new(),
     }
 }

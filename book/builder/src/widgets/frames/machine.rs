@@ -1,25 +1,12 @@
-//! A machine of 4.25 MiB, and the notes that are taken of each call of its allocator.
+//! The allocator of the machine, and the notes that are taken of each call.
 
+use super::map::{END, MAP, at, frame, kind_number, number, ranges};
 use anyhow::{Context, Error, Result, ensure};
 use m0_boot::memory_map::Kind;
 use m1_memory::frames::{ChunkFrames, FrameError, Plan, Purpose, Usage, census::MAX_ORDER};
-use m1_memory::layout::PAGE_BYTES;
 use serde_json::{Value, json};
 use std::{mem::MaybeUninit, ops::Range};
-use x86_64::{PhysAddr, structures::paging::PhysFrame};
-
-/// What the loader says of memory, by numbers of frames.
-const MAP: [(Range<u64>, Kind); 6] = [
-    (0x000..0x001, Kind::Reserved),
-    (0x001..0x09f, Kind::Usable),
-    (0x0a0..0x100, Kind::Reserved),
-    (0x100..0x13c, Kind::ExecutableAndModules),
-    (0x13c..0x200, Kind::BootloaderReclaimable),
-    (0x200..0x440, Kind::Usable),
-];
-
-/// One past the last frame.
-pub const END: u64 = 0x440;
+use x86_64::structures::paging::PhysFrame;
 
 /// The allocator, and what happened to it.
 pub struct Machine<'m> {
@@ -178,54 +165,6 @@ impl Machine<'_> {
         self.note(&format!("free, {count} times"), Ok(format!("{count} frames are free")), said);
         Ok(())
     }
-}
-
-/// The loader's map for the page: first frame, how many, what.
-pub fn map() -> Vec<Value> {
-    let regions = MAP.into_iter();
-    let shown =
-        regions.map(|(frames, kind)| json!([frames.start, frames.end - frames.start, kind.name()]));
-    shown.collect()
-}
-
-/// What a frame can be, in the order of their numbers.
-pub fn kinds() -> Vec<String> {
-    let taken = Purpose::ALL.map(Usage::Taken);
-    [Usage::Free, Usage::Reserved].iter().chain(&taken).map(ToString::to_string).collect()
-}
-
-fn kind_number(usage: Usage) -> usize {
-    match usage {
-        Usage::Free | Usage::Foreign => 0,
-        Usage::Reserved => 1,
-        Usage::Taken(purpose) => 2 + purpose as usize,
-    }
-}
-
-/// Numbers in a row as first and count.
-fn ranges(numbers: impl Iterator<Item = u64>) -> Vec<[u64; 2]> {
-    let mut found: Vec<[u64; 2]> = Vec::new();
-    for number in numbers {
-        match found.last_mut() {
-            Some([first, count]) if *first + *count == number => *count += 1,
-            _ => found.push([number, 1]),
-        }
-    }
-    found
-}
-
-/// The frame with a number.
-pub fn frame(number: u64) -> PhysFrame {
-    PhysFrame::containing_address(at(number))
-}
-
-/// Where it begins.
-pub fn at(number: u64) -> PhysAddr {
-    PhysAddr::new(number * PAGE_BYTES)
-}
-
-fn number(frame: PhysFrame) -> u64 {
-    frame.start_address().as_u64() / PAGE_BYTES
 }
 
 fn show(frame: PhysFrame) -> String {

@@ -1,9 +1,12 @@
 //! The frame allocator at work: M1's own code over a made-up memory map, one call a step.
 //!
-//! - [`machine`]: the map, the allocator, and what is noted of each call
-//! - [`story`]: the calls
+//! - [`map`]: the memory
+//! - [`machine`]: the allocator, and what is noted of each call
+//! - [`story`]: the calls; [`runs`]: those that are about runs
 
 mod machine;
+mod map;
+mod runs;
 mod story;
 
 use anyhow::Result;
@@ -19,8 +22,8 @@ pub fn data() -> Result<Value> {
         story::tell(machine)?;
         Ok(json!({
             "chunk": m1_memory::frames::chunk::FRAMES,
-            "kinds": machine::kinds(),
-            "map": machine::map(),
+            "kinds": map::kinds(),
+            "map": map::map(),
             "steps": machine.steps(),
         }))
     })

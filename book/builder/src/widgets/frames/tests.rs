@@ -20,7 +20,7 @@ impl Step {
 
     /// What each frame is.
     fn cells(&self) -> Vec<Option<u64>> {
-        let mut cells = vec![None; machine::END as usize];
+        let mut cells = vec![None; map::END as usize];
         for [first, count, kind] in &self.regions {
             cells[*first as usize..(first + count) as usize].fill(Some(*kind));
         }
@@ -51,7 +51,7 @@ fn the_figures_are_those_of_the_cells() {
 
 #[test]
 fn regions_are_sorted_and_apart_and_inside_the_map() {
-    let map = machine::map();
+    let map = map::map();
     let ours = ["usable", "bootloader reclaimable"];
     let usable = |frame: u64| {
         map.iter().any(|region| {
@@ -64,7 +64,7 @@ fn regions_are_sorted_and_apart_and_inside_the_map() {
     for step in steps() {
         let mut end = 0;
         for [first, count, kind] in step.regions {
-            assert!(first >= end && count > 0 && (kind as usize) < machine::kinds().len());
+            assert!(first >= end && count > 0 && (kind as usize) < map::kinds().len());
             end = first + count;
             assert!(usable(first) && usable(end - 1), "frames {first:#x} to {end:#x}");
         }
@@ -73,7 +73,7 @@ fn regions_are_sorted_and_apart_and_inside_the_map() {
 
 #[test]
 fn what_changed_is_what_differs() {
-    let mut before = vec![None; machine::END as usize];
+    let mut before = vec![None; map::END as usize];
     for step in steps() {
         let after = step.cells();
         let mut changed = vec![false; after.len()];
