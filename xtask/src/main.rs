@@ -16,10 +16,13 @@
 //! - [`measure`]: the bench's figures and their budgets
 //! - [`transcript`], [`compare`], [`inspect`]: what milestones say, how they differ,
 //!   what is in their kernels
+//! - [`sessions`]: what the book shows of terminals, recorded
 //! - [`exercises`]: the learner's work, graded; [`chapters`]: the book's
+//! - [`book`]: what the book's builder needs of us
 //! - [`verdict`], [`symbolise`]: what a run's outcome means
 //! - [`process`], [`ui`]: child processes and progress
 
+mod book;
 mod boot;
 mod build;
 mod chapters;
@@ -40,6 +43,7 @@ mod packages;
 mod process;
 mod programs;
 mod qemu;
+mod sessions;
 mod setup;
 mod suite;
 mod symbolise;
@@ -78,6 +82,7 @@ enum Command {
     Bench(cmd::bench::Args),
     Setup(cmd::setup::Args),
     Completions(cmd::completions::Args),
+    Book(cmd::book::Args),
     Bless(cmd::bless::Args),
     Diff(cmd::diff::Args),
     Inspect(cmd::inspect::Args),
@@ -105,6 +110,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => cmd::bench::main(&args, cli.toolchain),
         Command::Setup(args) => cmd::setup::main(&args, cli.toolchain),
         Command::Completions(args) => cmd::completions::main(&args, &Cli::command()),
+        Command::Book(args) => cmd::book::main(&args),
         Command::Diff(args) => cmd::diff::main(&args, cli.toolchain),
         Command::Inspect(args) => cmd::inspect::main(&args, cli.toolchain),
         Command::Bless(args) => cmd::bless::main(&args, cli.toolchain),

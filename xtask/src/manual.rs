@@ -1,6 +1,9 @@
 //! What `cargo xtask --help` says around clap's lists of commands and options. The
 //! examples of a subcommand stand at its `Args`.
 
+use crate::Cli;
+use clap::Parser;
+
 /// The first paragraphs of `--help`.
 pub const DESCRIPTION: &str = "\
 Builds, boots, tests and explains the Myria kernels.
@@ -28,6 +31,7 @@ Examples:
   cargo xtask run m0 --boot fast           # the same in a quarter of a second
   cargo xtask list                         # the exercises, and which one comes next
   cargo xtask watch                        # the next one, graded at every save
+  cargo xtask book --open                  # read the course
   cargo xtask test                         # everything that proves the repository works
   cargo xtask test guest/m1 --timings      # some of it, and where the time went
   cargo xtask image m2 -o m2.iso           # for a USB stick, a CD or a disk
@@ -62,10 +66,36 @@ Files:
   bench/budgets.toml, */tests/guest.toml
                     limits of `bench`; what `test` must observe of test kernels";
 
+/// Parses a line as people type it, with the parser that will: as a shell would hand it
+/// over. Returns what is ours of it, without a remark or a file behind it.
+///
+/// # Errors
+/// What is wrong with it, in one line.
+pub fn check_line(line: &str) -> Result<&str, String> {
+    let ours = |part: &&str| part.contains("cargo xtask ");
+    let line = line.split(" | ").find(ours).unwrap_or_default();
+    // Behind it stand a remark or a file.
+    let end = ["  ", " #", " > "].into_iter().filter_map(|mark| line.find(mark)).min();
+    let line = line[..end.unwrap_or(line.len())].trim();
+    let is_variable = |word: &str| {
+        let name = word.split_once('=').map(|(name, _)| name);
+        name.is_some_and(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
+    };
+    let words = line.split_whitespace().skip_while(|word| is_variable(word));
+    let words: Vec<&str> = words.collect();
+    if words.get(..2) != Some(&["cargo", "xtask"]) {
+        return Err("it does not call `cargo xtask`".to_owned());
+    }
+    match Cli::try_parse_from(&words[1..]) {
+        Ok(_) => Ok(line),
+        Err(error) => Err(error.to_string().lines().next().unwrap_or_default().to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::Cli;
-    use clap::{CommandFactory, Parser};
+    use clap::CommandFactory;
 
     /// The command lines below the heading `Examples:`.
     fn examples(help: &str) -> Vec<&str> {
@@ -73,21 +103,9 @@ mod tests {
         lines.take_while(|line| line.starts_with("  ")).map(str::trim).collect()
     }
 
-    /// Parses a line with the parser that will, as a shell would hand it over.
+    /// Parses a line that has to be right.
     fn parse(line: &str) {
-        let ours = |part: &&str| part.contains("cargo xtask ");
-        let line = line.split(" | ").find(ours).unwrap_or_default();
-        // Behind it stand a remark or a file.
-        let end = ["  ", " #", " > "].into_iter().filter_map(|mark| line.find(mark)).min();
-        let line = &line[..end.unwrap_or(line.len())];
-        let is_variable = |word: &str| {
-            let name = word.split_once('=').map(|(name, _)| name);
-            name.is_some_and(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
-        };
-        let words = line.split_whitespace().skip_while(|word| is_variable(word));
-        let words: Vec<&str> = words.collect();
-        assert_eq!(words.get(..2), Some(&["cargo", "xtask"][..]), "{line}");
-        if let Err(error) = Cli::try_parse_from(&words[1..]) {
+        if let Err(error) = super::check_line(line) {
             panic!("`{line}` is no command line: {error}");
         }
     }

@@ -48,6 +48,13 @@ pub const XORRISO: Package =
 pub const MTOOLS: Package = Package { apt: "mtools", dnf: Some("mtools"), pacman: Some("mtools") };
 /// The debugger.
 pub const GDB: Package = Package { apt: "gdb", dnf: Some("gdb"), pacman: Some("gdb") };
+/// A browser to test the book in.
+pub const CHROMIUM: Package =
+    Package { apt: "chromium", dnf: Some("chromium"), pacman: Some("chromium") };
+/// What its tests are written for.
+pub const NODE: Package = Package { apt: "nodejs", dnf: Some("nodejs"), pacman: Some("nodejs") };
+/// Fetches what they use.
+pub const NPM: Package = Package { apt: "npm", dnf: Some("npm"), pacman: Some("npm") };
 /// A current compiler in Debian's stable releases.
 pub const RUSTC_WEB: Package = Package { apt: "rustc-web", dnf: None, pacman: None };
 /// Its cargo.

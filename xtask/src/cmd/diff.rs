@@ -71,7 +71,8 @@ pub fn main(args: &Args, choice: Choice) -> Result<ExitCode> {
     let builder = Builder { workspace: &workspace, toolchain: &toolchain };
     let kernel = |milestone: &Milestone| builder.kernel(&milestone.package, Profile::Release);
     let (one, other) = (kernel(&left)?, kernel(&right)?);
-    let subjects = Subjects { workspace: &workspace, left: (left, one), right: (right, other) };
+    let subjects =
+        Subjects { workspace: &workspace, left: (left, Some(one)), right: (right, Some(other)) };
     let comparison = Comparison::of(&subjects, args.source || args.html.is_some())?;
     if let Some(folder) = &args.html {
         let pages = ui::step("writing pages", || page::write(&comparison, folder))?;

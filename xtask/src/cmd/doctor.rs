@@ -3,9 +3,10 @@
 //! Nothing is installed or changed, and every program it asks gets a time limit.
 
 use crate::{
+    book::browser,
     debugger, firmware,
     health::{self, Finding, State},
-    packages::{self, GDB, OVMF, QEMU},
+    packages::{self, CHROMIUM, GDB, NODE, NPM, OVMF, Package, QEMU},
     process, qemu,
     toolchain::{self, Choice, host_rustc},
     ui::Paint,
@@ -24,8 +25,8 @@ const PROBE_LIMIT: Duration = Duration::from_secs(10);
 /// Reports what is needed, what is there, and how to get the rest.
 ///
 /// It looks at cargo, rustc and their components, the bare-metal targets, QEMU and
-/// whether its version is known to break, UEFI firmware, Limine, free disk space
-/// where target/ is, whether a slow file system (/mnt/c of WSL, a share) holds the
+/// whether its version is known to break, UEFI firmware, Limine, what the book is tested
+/// with (a browser, node, npm), free disk space where target/ is, whether a slow file system (/mnt/c of WSL, a share) holds the
 /// project, and whether .vscode/settings.json has rust-analyzer analyse kernels for
 /// bare metal without compiling all else, which needs std, for it too.
 ///
@@ -49,6 +50,9 @@ pub fn main(_: &Args, choice: Choice) -> Result<ExitCode> {
         gdb(),
         uefi_firmware(),
         limine(),
+        tests_program("browser", browser::find(), CHROMIUM),
+        tests_program("node", browser::program("node"), NODE),
+        tests_program("npm", browser::program("npm"), NPM),
         Finding { what: "disk space", state: health::disk::look(&workspace.target) },
         Finding { what: "editor", state: editor(&workspace) },
     ]);
@@ -185,6 +189,17 @@ fn limine() -> Finding {
         Err(error) => State::Missing { found: format!("{error:#}"), fix: gain },
     };
     Finding { what: "Limine", state }
+}
+
+/// A program that only `test` needs, for the book.
+fn tests_program(
+    what: &'static str,
+    program: Option<impl AsRef<OsStr>>,
+    package: Package,
+) -> Finding {
+    let found = program.context("it is not installed").and_then(|one| version(one, &["--version"]));
+    let fix = format!("{} (needed by `test`)", packages::hint(&[package]));
+    Finding { what, state: or_missing(found, fix) }
 }
 
 fn editor(workspace: &Workspace) -> State {

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod bless;
+pub mod book;
 pub mod check;
 pub mod completions;
 pub mod diff;

@@ -10,7 +10,7 @@
 //! - [`html`], [`page`]: for the book and for a projector
 //!
 //! Transcripts, maps and boot instructions come from the captured files, which the
-//! tests keep true; sizes come from the kernels.
+//! tests keep true; sizes come from the kernels, where there are any.
 
 pub mod align;
 pub mod columns;
@@ -52,6 +52,8 @@ pub struct Comparison {
     pub transcripts: Vec<Lines>,
     pub virtual_memory: Vec<Pair>,
     pub physical_memory: Vec<Pair>,
+    /// Of kernels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sections: Vec<Sizes>,
     /// With `--source`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -68,7 +70,9 @@ pub struct Side {
     pub map: Map,
     /// From the first thing `main.rs` does to the closing lines.
     pub boot_instructions: u64,
-    pub bytes_in_memory: u64,
+    /// Of its kernel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_in_memory: Option<u64>,
     /// Lines of its own library and `main.rs`, without tests.
     pub lines: usize,
 }
@@ -107,11 +111,11 @@ pub struct Sizes {
     pub right: u64,
 }
 
-/// The milestones compared, the earlier first, with their kernels.
+/// The milestones compared, the earlier first, with their kernels if sizes are wanted.
 pub struct Subjects<'a> {
     pub workspace: &'a Workspace,
-    pub left: (Milestone, PathBuf),
-    pub right: (Milestone, PathBuf),
+    pub left: (Milestone, Option<PathBuf>),
+    pub right: (Milestone, Option<PathBuf>),
 }
 
 /// A milestone with the modules of its library.
@@ -152,7 +156,10 @@ impl Comparison {
             version: 1,
             virtual_memory: maps::align(&left.map.virtual_memory, &right.map.virtual_memory),
             physical_memory: maps::merge(&left.map.physical_memory, &right.map.physical_memory),
-            sections: sizes(&left_kernel, &right_kernel),
+            sections: left_kernel
+                .zip(right_kernel)
+                .map(|(one, other)| sizes(&one, &other))
+                .unwrap_or_default(),
             dependencies: subjects.dependencies(before, added)?,
             left,
             right,
@@ -186,10 +193,10 @@ impl Subjects<'_> {
 
     fn side(
         &self,
-        (milestone, kernel): &(Milestone, PathBuf),
+        (milestone, kernel): &(Milestone, Option<PathBuf>),
         own: &[Module],
-    ) -> Result<(Side, inspect::Kernel)> {
-        let kernel = inspect::read(kernel, 0)?;
+    ) -> Result<(Side, Option<inspect::Kernel>)> {
+        let kernel = kernel.as_deref().map(|file| inspect::read(file, 0)).transpose()?;
         let packages = self.workspace.metadata.workspace_packages();
         let package = packages.iter().find(|one| one.name.as_str() == milestone.package);
         let checks = self.captured(milestone, Part::Checks)?;
@@ -205,7 +212,7 @@ impl Subjects<'_> {
             boot_instructions: boot_instructions.context(
                 "the captured checks lack what the boot took; `cargo xtask bless --all` renews them",
             )?,
-            bytes_in_memory: kernel.bytes(),
+            bytes_in_memory: kernel.as_ref().map(inspect::Kernel::bytes),
             lines: own.iter().map(Module::all_lines).sum::<usize>() + main.lines().count(),
         };
         Ok((side, kernel))

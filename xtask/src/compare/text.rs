@@ -208,7 +208,9 @@ fn sizes(out: &mut String, comparison: &Comparison) -> fmt::Result {
     for section in &comparison.sections {
         row(out, &section.name, section.left, section.right, "bytes")?;
     }
-    row(out, "in memory", left.bytes_in_memory, right.bytes_in_memory, "bytes")?;
+    if let (Some(one), Some(other)) = (left.bytes_in_memory, right.bytes_in_memory) {
+        row(out, "in memory", one, other, "bytes")?;
+    }
     row(out, "own sources", left.lines as u64, right.lines as u64, "lines without tests")?;
     row(out, "boot", left.boot_instructions, right.boot_instructions, "instructions")?;
     writeln!(out, "    A boot's instructions include those that it waits, as for timer ticks.")?;

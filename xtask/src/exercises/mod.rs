@@ -104,6 +104,24 @@ fn folder_at(root: &Path) -> PathBuf {
     other.map_or_else(|| root.join(FOLDER), PathBuf::from)
 }
 
+/// Copies all but what xtask or a learner left there.
+pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in from.read_dir()? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let kind = entry.file_type()?;
+        if name.starts_with('.') || name.contains(".backup-") {
+            continue;
+        } else if kind.is_dir() {
+            copy(&entry.path(), &to.join(&name))?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), to.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
 /// All exercises, in the order of the course.
 ///
 /// # Errors

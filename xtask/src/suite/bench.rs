@@ -1,6 +1,7 @@
 //! What tests work with: built kernels, loaders and test programs.
 
 use crate::{
+    book::{self, Press},
     boot::Module,
     build::{self, Builder, Executable, Profile},
     programs, setup,
@@ -37,6 +38,12 @@ pub enum Need {
     Programs,
     /// The test programs of all packages, for the host.
     HostTests,
+    /// The program that builds the book.
+    BookBuilder,
+    /// The book, built; a folder.
+    Book,
+    /// A browser, and the tests of the book in it with all they use; a folder.
+    Browser,
 }
 
 impl fmt::Display for Need {
@@ -51,6 +58,9 @@ impl fmt::Display for Need {
             Self::GuestTest(package) => write!(f, "the test kernel of {package}"),
             Self::Programs => f.write_str("the user programs"),
             Self::HostTests => f.write_str("the host tests"),
+            Self::BookBuilder => f.write_str("the book's builder"),
+            Self::Book => f.write_str("the book"),
+            Self::Browser => f.write_str("the tests for a browser"),
         }
     }
 }
@@ -159,6 +169,9 @@ impl<'a> Bench<'a> {
                 self.programs = programs::build(&builder)?;
                 Ok(PathBuf::new())
             }
+            Need::BookBuilder => Ok(Press::prepare(self.workspace)?.builder),
+            Need::Book => book::tested(self.workspace),
+            Need::Browser => book::browser::prepare(self.workspace),
             Need::HostTests | Need::Emulator | Need::Firmware => {
                 self.host_tests = host_tests(self.workspace)?;
                 Ok(PathBuf::new())

@@ -37,12 +37,13 @@ fn beside(left: &Milestone, right: &Milestone) -> Test {
     Test::new(format!("diff/{}-{}", left.name, right.name), needs, move |bench| {
         let subjects = Subjects {
             workspace: bench.workspace,
-            left: (left.clone(), bench.kernel(&left.package)?.to_owned()),
-            right: (right.clone(), bench.kernel(&right.package)?.to_owned()),
+            left: (left.clone(), Some(bench.kernel(&left.package)?.to_owned())),
+            right: (right.clone(), Some(bench.kernel(&right.package)?.to_owned())),
         };
         let comparison = Comparison::of(&subjects, true)?;
         complete(&comparison)?;
         pages(&comparison)?;
+        check_fragment(&page::fragment(&comparison))?;
         command(&left, &right)?;
         // The rest of the command line is the same for all pairs.
         let milestones = bench.workspace.milestones();
@@ -127,6 +128,21 @@ fn check_page(html: &str, pages: &BTreeMap<String, String>) -> Result<()> {
             None => ensure!(pages.contains_key(link), "there is no page `{link}`"),
         }
     }
+    Ok(())
+}
+
+/// What goes into the book is sound by itself, and its names are its own.
+fn check_fragment(html: &str) -> Result<()> {
+    balanced(html)?;
+    let (ids, links) = (attributes(html, "id"), attributes(html, "href"));
+    let one = ids.first().context("the fragment has no section")?;
+    let prefix = one.strip_suffix("boot").context("the first section is not the boot")?;
+    ensure!(prefix.matches('-').count() == 2, "`{prefix}` does not name both milestones");
+    ensure!(ids.iter().all(|id| id.starts_with(prefix)), "another prefix: {ids:?}");
+    let own = |link: &&str| link.strip_prefix('#').is_some_and(|id| ids.contains(&id));
+    ensure!(links.iter().all(own), "a link leads out of the fragment: {links:?}");
+    let foreign = ["<style", "<script", "<h1", "<html"].into_iter().find(|tag| html.contains(tag));
+    ensure!(foreign.is_none(), "a page's {foreign:?} is in the fragment");
     Ok(())
 }
 

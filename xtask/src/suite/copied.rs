@@ -8,10 +8,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde_json::Value;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
 /// The exercise that tests work on.
@@ -29,7 +26,8 @@ impl Copied {
     pub fn new(bench: &Bench) -> Result<Self> {
         let temporary = trial::temporary_folder()?;
         let folder = temporary.path().join(exercises::FOLDER);
-        copy(&exercises::folder(bench.workspace), &folder).context("cannot copy the exercises")?;
+        exercises::copy(&exercises::folder(bench.workspace), &folder)
+            .context("cannot copy the exercises")?;
         let all = exercises::all(bench.workspace)?;
         let mut exercise = exercises::find(&all, ID)?;
         exercise.folder = folder.join(ID);
@@ -72,22 +70,4 @@ impl Copied {
         let rows = list["exercises"].as_array().context("no exercises")?;
         rows.iter().find(|row| row["id"] == ID).cloned().context("it is not listed")
     }
-}
-
-/// Copies all but what xtask or a learner left there.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in from.read_dir()? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let kind = entry.file_type()?;
-        if name.starts_with('.') || name.contains(".backup-") {
-            continue;
-        } else if kind.is_dir() {
-            copy(&entry.path(), &to.join(&name))?;
-        } else if kind.is_file() {
-            fs::copy(entry.path(), to.join(&name))?;
-        }
-    }
-    Ok(())
 }

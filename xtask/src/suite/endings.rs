@@ -76,13 +76,14 @@ fn build_error(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// Copies what cargo needs of the workspace.
-fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+/// Copies what cargo and the book need of the workspace.
+pub fn copy_sources(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
-        let hidden = name.to_string_lossy().starts_with('.') && name != ".cargo";
-        if hidden || name == "target" {
+        let is_ours = name == ".cargo" || name == ".vscode";
+        let hidden = name.to_string_lossy().starts_with('.') && !is_ours;
+        if hidden || name == "target" || name == "node_modules" {
             continue;
         }
         // Follows links: the copy stands on its own.

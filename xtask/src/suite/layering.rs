@@ -1,13 +1,13 @@
 //! The dependency rule: dependencies point down only.
 //!
 //! `m2 → m1 → m0 → shared`; `bench` may use any of them and is used by none;
-//! the exercises' `harness` stands beside it, and an exercise may use the harness and, in
+//! the exercises' `harness` and the `book-builder` stand beside it, and an exercise may use the harness and, in
 //! its checks only, milestones up to its own;
 //! `loader` and `xtask` depend on no milestone, `shared` and
 //! `user` on no other package of the workspace, and nobody on `user`.
 
 use crate::{
-    exercises, measure, programs,
+    book, exercises, measure, programs,
     workspace::{Milestone, Workspace},
 };
 use cargo_metadata::DependencyKind;
@@ -23,6 +23,8 @@ enum Layer {
     Harness,
     /// `bench`: measures milestones.
     Bench,
+    /// `book-builder`: its traces and cases come from the milestones' own code.
+    Book,
     /// `loader`, `xtask`: tools beside the milestones.
     Beside,
     /// `user`: programs for ring 3, which know the system calls alone.
@@ -37,6 +39,7 @@ impl Layer {
             None if package == "shared" => Self::Shared,
             None if package == measure::PACKAGE => Self::Bench,
             None if package == exercises::HARNESS => Self::Harness,
+            None if package == book::BUILDER => Self::Book,
             None if package == programs::PACKAGE => Self::Programs,
             None => Self::Beside,
         }
@@ -52,10 +55,10 @@ impl Layer {
             }
             (Self::Exercise(_), Self::Harness) => kind == DependencyKind::Development,
             (Self::Shared | Self::Programs, _) => false,
-            (_, Self::Beside | Self::Bench | Self::Harness | Self::Programs) => false,
+            (_, Self::Beside | Self::Bench | Self::Harness | Self::Book | Self::Programs) => false,
             (_, Self::Shared) => true,
             (Self::Milestone(own), Self::Milestone(below)) => below < own,
-            (Self::Bench | Self::Harness, Self::Milestone(_)) => true,
+            (Self::Bench | Self::Harness | Self::Book, Self::Milestone(_)) => true,
             (Self::Beside, Self::Milestone(_)) => false,
         }
     }
@@ -126,6 +129,8 @@ mod tests {
             ("bench", "m1-memory"),
             ("bench", "shared"),
             ("harness", "m2-usermode"),
+            ("book-builder", "m2-usermode"),
+            ("book-builder", "shared"),
             ("loader", "shared"),
             ("xtask", "shared"),
         ] {
@@ -147,6 +152,10 @@ mod tests {
             ("m2-usermode", "bench"),
             ("xtask", "bench"),
             ("bench", "loader"),
+            ("xtask", "book-builder"),
+            ("m0-boot", "book-builder"),
+            ("book-builder", "xtask"),
+            ("book-builder", "harness"),
             ("user", "shared"),
             ("user", "m2-usermode"),
             ("m2-usermode", "user"),

@@ -18,11 +18,14 @@
 //! - [`hostile`], [`grading`]: learners' files that mean harm; `grade`, for one and for
 //!   a class
 //! - [`learner`], [`watch`]: what else learners and authors do, on a copy ([`copied`])
-//! - [`transcripts`]: what the book quotes of boots is what they say
+//! - [`transcripts`], [`sessions`]: what the book quotes of boots and of terminals is what
+//!   they say
+//! - [`book`]: it is built, served, and works in a browser
 //! - [`boots`], [`refusals`], [`loader_refusals`], [`images`], [`cli`], [`endings`],
 //!   [`toolchains`]: what `run`, `image` and the loader do, from outside
 
 pub mod bench;
+pub mod book;
 pub mod boots;
 pub mod budgets;
 pub mod case_files;
@@ -50,6 +53,7 @@ pub mod plan;
 pub mod refusals;
 pub mod results;
 pub mod runner;
+pub mod sessions;
 pub mod setup;
 pub mod static_checks;
 pub mod tampering;

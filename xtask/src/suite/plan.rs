@@ -2,9 +2,9 @@
 //! processor idles at the end.
 
 use super::{
-    Test, boots, budgets, cli, comparisons, endings, exercises, gdb, grading, guest, hardware,
-    host, hostile, image_reader, images, learner, loader_refusals, miri, monitor, refusals, setup,
-    static_checks, tampering, toolchains, transcripts, watch,
+    Test, book, boots, budgets, cli, comparisons, endings, exercises, gdb, grading, guest,
+    hardware, host, hostile, image_reader, images, learner, loader_refusals, miri, monitor,
+    refusals, sessions, setup, static_checks, tampering, toolchains, transcripts, watch,
 };
 use crate::{toolchain::Choice, workspace::Workspace};
 use anyhow::{Result, ensure};
@@ -17,6 +17,7 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     if long {
         tests.extend(miri::tests());
     }
+    tests.extend(book::tests());
     tests.extend(static_checks::tests());
     tests.extend(images::tests(workspace));
     tests.extend(image_reader::tests(workspace));
@@ -24,6 +25,7 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(hardware::tests(workspace));
     tests.extend(budgets::tests(workspace)?);
     tests.extend(transcripts::tests(workspace));
+    tests.extend(sessions::tests(workspace));
     tests.extend(comparisons::tests(workspace));
     tests.extend(exercises::tests(workspace)?);
     tests.extend(tampering::tests());
@@ -40,6 +42,9 @@ pub fn tests(workspace: &Workspace, choice: Choice, filter: &str, long: bool) ->
     tests.extend(refusals::tests());
     tests.extend(loader_refusals::tests());
     tests.extend(guest::tests(workspace)?);
+    // What the book shows to be typed may be any of them.
+    let names = tests.iter().map(|test| test.name.clone()).collect();
+    tests.push(book::commands::test(names));
 
     let mut names = HashSet::new();
     for test in &tests {

@@ -33,7 +33,19 @@ fn between_lines(name: &str, old: &[&str], new: &[&str]) -> Option<String> {
             (*line).clone_into(normal);
         }
     }
-    let ops = capture_diff_slices(Algorithm::Myers, &compared, &with);
+    shown(name, old, new, &compared, &with)
+}
+
+/// A unified diff from `old` to `new`, if the forms in which their lines are compared
+/// differ.
+pub fn shown(
+    name: &str,
+    old: &[&str],
+    new: &[&str],
+    compared: &[String],
+    with: &[String],
+) -> Option<String> {
+    let ops = capture_diff_slices(Algorithm::Myers, compared, with);
     if ops.iter().all(|op| matches!(op, DiffOp::Equal { .. })) {
         return None;
     }

@@ -88,7 +88,7 @@ fn body(text: &str) -> Option<&str> {
     rest.strip_suffix(END)
 }
 
-/// Writes a file, whole or not at all.
+/// Writes the file of a milestone's boot.
 pub fn write(
     path: &Path,
     milestone: &Milestone,
@@ -96,12 +96,16 @@ pub fn write(
     text: &str,
     tools: &Tools,
 ) -> Result<()> {
-    let contents = render(milestone, part, text, tools);
+    write_body(path, &heading(milestone, part, tools), text)
+}
+
+/// Writes a file, whole or not at all: `heading`, and `text` between anchors.
+pub fn write_body(path: &Path, heading: &str, text: &str) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     let folder = path.parent().with_context(cannot)?;
     std::fs::create_dir_all(folder).with_context(cannot)?;
     let mut file = NamedTempFile::new_in(folder).with_context(cannot)?;
-    file.write_all(contents.as_bytes()).with_context(cannot)?;
+    file.write_all(format!("{heading}{BEGIN}{text}{END}").as_bytes()).with_context(cannot)?;
     world_readable(file.as_file()).with_context(cannot)?;
     file.persist(path).with_context(cannot)?;
     Ok(())
@@ -113,7 +117,7 @@ fn world_readable(file: &std::fs::File) -> std::io::Result<()> {
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
-fn render(milestone: &Milestone, part: Part, text: &str, tools: &Tools) -> String {
+fn heading(milestone: &Milestone, part: Part, tools: &Tools) -> String {
     let Tools { compiler, emulator } = tools;
     format!(
         "# {}: {}. Written by `cargo xtask bless`.\n\
@@ -121,8 +125,7 @@ fn render(milestone: &Milestone, part: Part, text: &str, tools: &Tools) -> Strin
          # -machine q35 -cpu {CPU} -m {MEMORY} -icount shift=0,sleep=off\n\
          # Compiled by {compiler}. Another compiler gives other times, other places in the\n\
          # image and in RAM, and other sizes of these; `cargo xtask test transcripts`\n\
-         # compares all the rest.\n\
-         {BEGIN}{text}{END}",
+         # compares all the rest.\n",
         milestone.name.to_uppercase(),
         part.title(),
     )

@@ -2,8 +2,8 @@
 //! exception by themselves.
 //!
 //! `int n` from ring 3 needs a gate with DPL 3; without, it is a #GP that names
-//! the gate (Intel SDM Vol. 3A, 7.12.1.2 "Flag Usage By Exception- or
-//! Interrupt-Handler Procedure"; 7.13 "Error Code").
+//! the gate (Intel SDM Vol. 3A, 7.12.1.2 "Protection of Exception- and
+//! Interrupt-Handler Procedures"; 7.13 "Error Code").
 
 use crate::containment::{Expected, ended, kernel_is_well, run};
 use crate::{cases, programs};

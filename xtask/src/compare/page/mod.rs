@@ -1,6 +1,6 @@
 //! The comparison as pages that need no program to be read: one for reading, one
 //! where each answer has to be predicted before it is revealed, and the same for a
-//! projector.
+//! projector. The second one is also a fragment of the book's pages.
 //!
 //! - [`sections`]: what a page consists of
 //! - [`code`]: boots, modules, dependencies, sources
@@ -98,6 +98,22 @@ pub fn render(comparison: &Comparison, mode: Mode) -> String {
         left.name,
         right.name,
     )
+}
+
+/// The sections, each with its answer to be revealed, for a page that has a style and a
+/// heading of its own; names begin with those of the milestones.
+pub fn fragment(comparison: &Comparison) -> String {
+    let Comparison { left, right, .. } = comparison;
+    let sections = sections::all(comparison);
+    let numbered = sections.iter().enumerate();
+    let body: String =
+        numbered.map(|(index, one)| section(one, index + 1, Mode::Predict)).collect();
+    let (one, other) = (&left.name, &right.name);
+    // In texts there are no quotes that are not escaped.
+    let body = body
+        .replace(" id=\"", &format!(" id=\"{one}-{other}-"))
+        .replace(" href=\"#", &format!(" href=\"#{one}-{other}-"));
+    format!("<div class=\"milestone-diff\">\n{body}</div>\n")
 }
 
 fn section(section: &sections::Section, number: usize, mode: Mode) -> String {

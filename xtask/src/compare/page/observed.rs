@@ -120,7 +120,9 @@ pub fn sizes(comparison: &Comparison) -> String {
             row(&name, one.left, one.right, "bytes")
         })
         .collect();
-    rows += &row("In memory", left.bytes_in_memory, right.bytes_in_memory, "bytes");
+    if let (Some(one), Some(other)) = (left.bytes_in_memory, right.bytes_in_memory) {
+        rows += &row("In memory", one, other, "bytes");
+    }
     rows += &row("Own sources", left.lines as u64, right.lines as u64, "lines");
     rows += &row("Boot", left.boot_instructions, right.boot_instructions, "instructions");
     format!(

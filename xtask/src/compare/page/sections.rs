@@ -69,8 +69,11 @@ pub fn all(comparison: &Comparison) -> Vec<Section> {
         Section {
             id: "size",
             title: "Size and boot time",
-            question: "How much larger is the kernel? How many instructions does its boot take?"
-                .to_owned(),
+            question: match comparison.sections.is_empty() {
+                true => "How many lines are there to read? How many instructions does a boot take?",
+                false => "How much larger is the kernel? How many instructions does its boot take?",
+            }
+            .to_owned(),
             given: String::new(),
             answer: observed::sizes(comparison),
         },
