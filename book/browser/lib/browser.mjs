@@ -8,7 +8,7 @@ const FLAGS = [
 ];
 
 /** How long a page may take for something: it only computes, but machines are busy. */
-const PATIENCE = 15_000;
+const PATIENCE = 90_000;
 export const PHONE = { width: 360, height: 740 };
 export const DESKTOP = { width: 1280, height: 900 };
 

@@ -3,7 +3,7 @@
 import { check } from "./report.mjs";
 
 /** Long enough for a page that only computes. */
-const PATIENCE = 3000;
+const PATIENCE = 20_000;
 
 /** Goes to a control with Tab alone, from where the focus is, and around the page once. */
 export async function tabTo(page, target) {
