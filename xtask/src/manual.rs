@@ -38,7 +38,7 @@ Examples:
   cargo xtask completions bash             # for your shell
 
 Ways to boot:
-  fast    QEMU starts our loader; no firmware, a fraction of a second
+  fast    QEMU starts our loader; no UEFI, a fraction of a second
   uefi    UEFI firmware starts our loader from an image, as a real machine does
   limine  as uefi, by the Limine boot loader; `setup --limine` fetches it
 

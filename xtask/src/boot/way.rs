@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 /// Who puts a kernel into memory. The kernel cannot tell but by the loader's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Way {
-    /// QEMU starts our loader: no firmware, well under a second
+    /// QEMU starts our loader: no UEFI, well under a second
     Fast,
     /// UEFI firmware starts our loader from the image that `image` writes
     Uefi,

@@ -142,7 +142,7 @@ fn tell_unused(args: &Args, way: Way) {
         tell(
             args,
             match way {
-                Way::Fast => "display: nothing is drawn; without firmware there is no framebuffer",
+                Way::Fast => "display: nothing is drawn; without UEFI there is no framebuffer",
                 Way::Uefi | Way::Limine => "display: there is a framebuffer; nothing is drawn yet",
             },
         );
