@@ -29,7 +29,7 @@ pub fn write(path: &Path, session: &Session, text: &str, tools: Option<&Tools>) 
     if let Some(Tools { compiler, emulator }) = tools {
         heading += &format!(
             "# Compiled by {compiler}. Addresses, times and other figures are those of one run;\n\
-             # `cargo xtask test transcripts` compares all the rest. The loader in {emulator}:\n"
+             # `cargo xtask test transcripts` compares all the rest. Booted by our loader in {emulator}:\n"
         );
     }
     files::write_body(path, &heading, text)
