@@ -86,6 +86,7 @@ pub fn tests(workspace: &Workspace) -> Vec<Test> {
         return tests;
     }
     tests.push(Test::new("gdb/m2/session", needs("m2-usermode"), |_| session()));
+    tests.push(Test::new("gdb/m2/recipes", needs("m2-usermode"), recipes));
     tests.push(Test::new("gdb/m2/bad-command", needs("m2-usermode"), |_| {
         let Called { status, stdout, .. } = batch("m2", "walk 0x0000800000000000\n")?;
         let told = stdout.contains("0x800000000000 is not canonical");
@@ -127,6 +128,20 @@ fn session() -> Result<()> {
         rest = after;
     }
     ensure!(status == Some(0), "status {status:?}\n{stderr}");
+    Ok(())
+}
+
+/// What the book says to type at GDB's prompt works, one recipe after the other.
+fn recipes(bench: &Bench) -> Result<()> {
+    let page = bench.workspace.root.join("book/src/ref-debugging.md");
+    let text = fs::read_to_string(&page).context("cannot read the debugging recipes")?;
+    let blocks = text.split("```gdb\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    let commands: String = blocks.map(|(commands, _)| commands).collect();
+    let Called { status, stdout, stderr } = batch("m2", &commands)?;
+    for want in ["syscall::entry::SyscallFrame {", "trap frame at 0xffffffff", "watchpoint"] {
+        ensure!(stdout.contains(want), "no `{want}`:\n{stdout}{stderr}");
+    }
+    ensure!(status == Some(0), "status {status:?}\n{stdout}{stderr}");
     Ok(())
 }
 

@@ -11,7 +11,7 @@ mod syscall;
 mod table;
 mod timeline;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::Value;
 use std::path::Path;
 
@@ -33,7 +33,9 @@ pub fn data(name: &str, root: &Path, argument: &str) -> Result<Value> {
         "heap" => heap::data(),
         "timeline" => timeline::data(root, argument),
         "syscall" => syscall::data(root),
-        _ => Ok(Value::Null),
+        // It decodes what is typed.
+        "pte" => Ok(Value::Null),
+        other => bail!("nothing is known of a widget `{other}`"),
     }
 }
 
